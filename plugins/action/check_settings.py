@@ -1,0 +1,61 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import typing as t
+from pathlib import Path
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.plugins.action import ActionBase
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _settings
+
+
+class ActionModule(ActionBase):
+    """Checks the settings of a role on the controller; see the module of the same name."""
+
+    TRANSFERS_FILES = False
+    _requires_connection = False
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
+        _validated, arguments = self.validate_argument_spec(
+            {"role_path": {"type": "path", "required": True}, "formats": {"type": "dict", "default": {}}}
+        )
+        role = Path(arguments["role_path"])
+        spec = self._argument_spec(role)
+        secret = {name for name, option in spec.items() if option.get("no_log")}
+        settings, problems = self._settings(f"{role.name}_", task_vars or {}, secret)
+
+        problems += _settings.unknown_names(settings, spec)
+        known = {name: value for name, value in settings.items() if name in spec}
+        problems += ArgumentSpecValidator(spec).validate(known).error_messages
+        problems += _settings.malformed_values(known, arguments["formats"], secret)
+        result.update(changed=False, problems=problems)
+        if problems:
+            result.update(failed=True, msg=f"Role {role.name}: " + "; ".join(problems))
+        return result
+
+    def _argument_spec(self, role: Path) -> t.Dict[str, t.Any]:
+        path = role / "meta" / "argument_specs.yml"
+        try:
+            specs = yaml.safe_load(path.read_text(encoding="utf-8"))
+            return t.cast("t.Dict[str, t.Any]", specs["argument_specs"]["main"]["options"])
+        except (OSError, KeyError, yaml.YAMLError) as exc:
+            raise AnsibleError(f"{path} does not describe the settings of the role's entry point main: {exc}") from exc
+
+    def _settings(
+        self, prefix: str, task_vars: t.Dict[str, t.Any], secret: t.Collection[str]
+    ) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
+        settings, problems = {}, []
+        for name in sorted(name for name in task_vars if name.startswith(prefix)):
+            try:
+                settings[name] = self._templar.template(task_vars[name])
+            except AnsibleError as exc:
+                # A secret's template may carry a literal secret; its error would quote it.
+                cause = _settings.HIDDEN if name in secret else str(exc)
+                problems.append(f"{name} cannot be evaluated: {cause}")
+        return settings, problems

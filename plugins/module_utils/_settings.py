@@ -1,0 +1,123 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. What a role's settings may look like, and what is wrong with those given."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import typing as t
+from dataclasses import dataclass
+
+HIDDEN = "a hidden value"
+
+
+@dataclass(frozen=True)
+class Format:
+    """A shape a value must have: the pattern decides, the sentence is for people."""
+
+    pattern: str
+    wants: str
+
+    def accepts(self, value: str) -> bool:
+        return re.fullmatch(self.pattern, value) is not None
+
+
+FORMATS: t.Dict[str, Format] = {
+    "identifier": Format(r"[a-z_][a-z0-9_-]{0,31}", "a lower-case name of at most 32 of a-z, 0-9, _ and -"),
+    "sql_identifier": Format(r"[a-z_][a-z0-9_]{0,62}", "a lower-case name of at most 63 of a-z, 0-9 and _"),
+    "user_name": Format(r"[a-z_][a-z0-9_-]{0,31}", "a system user name of at most 32 of a-z, 0-9, _ and -"),
+    "environment_name": Format(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable name of letters, digits and _"),
+    "version": Format(r"[0-9A-Za-z][0-9A-Za-z.+_~]{0,63}", "a version of at most 64 letters, digits and . + _ ~"),
+    "sha256": Format(r"[0-9a-f]{64}", "64 hexadecimal digits"),
+    "port": Format(r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]", "a port from 1 to 65535"),
+    "absolute_path": Format(r"(/(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+)+/?|/", "an absolute path of letters, digits and . _ @ + ~ -"),
+    "path_glob": Format(r"(/(?!\.\.?(/|$))[A-Za-z0-9._@+~*?-]+)+", "an absolute path, * and ? allowed"),
+    "relative_path": Format(
+        r"(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+(/(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+)*",
+        "a relative path of letters, digits and . _ @ + ~ -, without ..",
+    ),
+    "url_path": Format(r"/[A-Za-z0-9._~!&()*+,=:@%/?-]*", "a path that begins with /"),
+    "file_name": Format(r"(?!\.\.?$)[A-Za-z0-9._@+~-]{1,255}", "a file name of letters, digits and . _ @ + ~ -"),
+    "file_mode": Format(r"0[0-7]{3}", "four octal digits as a string, such as '0640'"),
+    "address": Format(
+        r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
+        r"|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+",
+        "an IP address or a host name",
+    ),
+    "server_name": Format(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host name, *.host name or _"),
+    "size": Format(r"\d+\s?([kKMGT]i?[bB]?|[bB])?", "a size such as 256M"),
+    "duration": Format(r"\d+(ms|s|m|min|h|d)?", "a duration such as 30s"),
+    "cron_schedule": Format(
+        r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}", "five cron fields such as '0 2 * * *'"
+    ),
+    "single_line": Format(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*", "one line without control characters"),
+}
+
+
+def unknown_names(names: t.Iterable[str], known: t.Iterable[str]) -> t.List[str]:
+    """One sentence for each name that is not known, with the nearest known one."""
+    known = sorted(known)
+    problems = []
+    for name in sorted(set(names) - set(known)):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(known)}"
+        problems.append(f"{name} is not a setting of this role{hint}")
+    return problems
+
+
+def select(value: t.Any, path: str) -> t.List[t.Tuple[str, t.Any]]:
+    """The (label, value) pairs that a path such as C(x[].name), C(x.*) or C(keys(x)) stands for.
+
+    A part that is absent or null stands for nothing: whether it is required is the argument spec's business.
+    """
+    if path.startswith("keys(") and path.endswith(")"):
+        return [
+            (f"a key of {label}", key)
+            for label, mapping in select(value, path[5:-1])
+            if isinstance(mapping, dict)
+            for key in mapping
+        ]
+    found = [("", value)]
+    for step in re.findall(r"\[\]|[^.\[\]]+", path):
+        found = [
+            (f"{label}{mark}", inner)
+            for label, outer in found
+            for mark, inner in _step(outer, step, first=not label)
+            if inner is not None
+        ]
+    return found
+
+
+def _step(value: t.Any, step: str, first: bool) -> t.List[t.Tuple[str, t.Any]]:
+    dot = "" if first else "."
+    if step == "[]":
+        return [(f"[{i}]", inner) for i, inner in enumerate(value)] if isinstance(value, list) else []
+    if not isinstance(value, dict):
+        return []
+    if step == "*":
+        return [(f"{dot}{key}", inner) for key, inner in value.items()]
+    return [(f"{dot}{step}", value[step])] if step in value else []
+
+
+def malformed_values(
+    settings: t.Mapping[str, t.Any], formats: t.Mapping[str, str], secret: t.Collection[str] = ()
+) -> t.List[str]:
+    """One sentence for each value that has not the format its path asks for; secret settings are not shown."""
+    problems = []
+    for path, name in formats.items():
+        wanted = FORMATS.get(name)
+        if wanted is None:
+            raise ValueError(f"{path}: no format is called {name}; there are: {', '.join(sorted(FORMATS))}")
+        top = re.sub(r"^keys\((.*)\)$", r"\1", path).split(".")[0].split("[")[0]
+        for label, value in select(dict(settings), path):
+            if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not wanted.accepts(str(value)):
+                problems.append(f"{label} is {show(value, hide=top in secret)}; it wants {wanted.wants}")
+    return problems
+
+
+def show(value: t.Any, hide: bool = False) -> str:
+    if hide:
+        return HIDDEN
+    text = ascii(str(value)) if isinstance(value, str) else str(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."

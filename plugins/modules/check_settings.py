@@ -1,0 +1,57 @@
+#!/usr/bin/python
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: check_settings
+short_description: Refuse a role's settings that are unknown or malformed
+version_added: 1.0.0
+author:
+  - evenkeel.fleet contributors (@evenkeel)
+description:
+  - Compares every variable of the host whose name begins with the role's name with the role's
+    C(meta/argument_specs.yml). Unknown names, missing and mistyped values are refused.
+  - Checks values against named formats, which argument specs cannot express.
+  - Runs on the controller and touches nothing, so a play can check every host before it changes one.
+attributes:
+  check_mode:
+    description: Can run in check mode.
+    support: full
+  diff_mode:
+    description: Has nothing to show in diff mode.
+    support: none
+options:
+  role_path:
+    description: The role's directory, usually C(role_path) itself.
+    type: path
+    required: true
+  formats:
+    description:
+      - Which format the value at a path must have.
+      - A path is a variable's name, followed by C(.key), C(.*) for every value of a mapping, C([]) for every
+        entry of a list; C(keys(path)) stands for the keys of a mapping.
+      - The formats are V(absolute_path), V(address), V(cron_schedule), V(duration), V(environment_name),
+        V(file_mode), V(file_name), V(identifier), V(path_glob), V(port), V(relative_path), V(server_name), V(sha256),
+        V(single_line), V(size), V(sql_identifier), V(url_path), V(user_name) and V(version).
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: check | Refuse settings that are unknown or malformed
+  evenkeel.fleet.check_settings:
+    role_path: "{{ role_path }}"
+    formats:
+      nginx_sites[].name: identifier
+      keys(app_environment): environment_name
+"""
+
+RETURN = r"""
+problems:
+  description: What is wrong, one sentence each, with the name of the variable, what it is and what it wants.
+  type: list
+  elements: str
+  returned: always
+"""
