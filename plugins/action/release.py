@@ -1,0 +1,45 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import os
+import typing as t
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+
+class ActionModule(ActionBase):
+    """Runs the module and, only where it lacks an artifact that lies on the controller, brings it there."""
+
+    TRANSFERS_FILES = True
+
+    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+        super().run(tmp, task_vars)
+        arguments = dict(self._task.args)
+        try:
+            result = self._execute(arguments, task_vars)
+            if result.pop("artifact_wanted", False):
+                result = self._execute({**arguments, **self._transfer(arguments["artifact"])}, task_vars)
+            return result
+        finally:
+            self._remove_tmp_path(self._connection._shell.tmpdir)
+
+    def _execute(
+        self, arguments: t.Dict[str, t.Any], task_vars: t.Optional[t.Dict[str, t.Any]]
+    ) -> t.Dict[str, t.Any]:
+        result: t.Dict[str, t.Any] = self._execute_module(
+            module_name="evenkeel.fleet.release", module_args=arguments, task_vars=task_vars
+        )
+        return result
+
+    def _transfer(self, artifact: str) -> t.Dict[str, t.Any]:
+        path = os.path.expanduser(artifact)
+        if not os.path.isfile(path):
+            raise AnsibleError(f"artifact {artifact} is neither a URL nor a file on the controller")
+        if not self._connection._shell.tmpdir:
+            self._make_tmp_path()
+        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "artifact")
+        self._transfer_file(path, remote)
+        return {"artifact": remote, "remote_src": True}

@@ -1,0 +1,97 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. Durable, atomic changes to files, links and directories."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import tempfile
+import typing as t
+
+
+def read_text(path: str) -> t.Optional[str]:
+    """The file's text, or None where there is no such file."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return file.read()
+    except FileNotFoundError:
+        return None
+
+
+def read_link(path: str) -> str:
+    """Where a link leads, or an empty string where there is none."""
+    try:
+        return os.readlink(path)
+    except (FileNotFoundError, OSError):
+        return ""
+
+
+def write_new(path: str, data: bytes, mode: int, group: int = 0) -> None:
+    """Write a file that does not exist yet; never readable by more than ``mode`` says, not even for a moment."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fchown(fd, 0, group)
+        os.fchmod(fd, mode)
+        os.fsync(fd)
+
+
+def write_file(path: str, data: bytes, mode: int) -> None:
+    """Replace a file in one step."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    scratch = tempfile.mktemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    write_new(scratch, data, mode)
+    os.replace(scratch, path)
+    sync_directory(os.path.dirname(path))
+
+
+def replace_link(path: str, target: str) -> None:
+    """Point a link somewhere else in one step."""
+    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    scratch = tempfile.mktemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    os.symlink(target, scratch)
+    os.replace(scratch, path)
+    sync_directory(os.path.dirname(path))
+
+
+def remove_link(path: str) -> None:
+    if os.path.islink(path):
+        os.unlink(path)
+        sync_directory(os.path.dirname(path))
+
+
+def publish(staged: str, path: str) -> None:
+    """Give a finished directory its name; one that stands there already is moved aside first and then removed."""
+    sync_tree(staged)
+    aside = f"{staged}.old"
+    if os.path.lexists(path):
+        os.rename(path, aside)
+    os.rename(staged, path)
+    sync_directory(os.path.dirname(path))
+    if os.path.lexists(aside):
+        shutil.rmtree(aside)
+
+
+def sync_directory(path: str) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sync_tree(root: str) -> None:
+    for folder, _dirs, names in os.walk(root):
+        for name in names:
+            path = os.path.join(folder, name)
+            if stat.S_ISREG(os.lstat(path).st_mode):
+                fd = os.open(path, os.O_RDONLY)
+                try:
+                    os.fsync(fd)
+                finally:
+                    os.close(fd)
+        sync_directory(folder)

@@ -1,0 +1,159 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. Puts a release together beside the others and gives it its name when it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import stat
+import tarfile
+import tempfile
+import typing as t
+
+from ansible.module_utils.urls import open_url
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import MANIFEST, Content, check_archive_member
+
+CHUNK = 1 << 20
+
+Tree = t.Dict[str, t.List[str]]
+
+
+def installed(layout: Layout) -> t.List[str]:
+    """The ids of the releases on this host, oldest first."""
+    try:
+        names = [name for name in os.listdir(layout.releases) if RELEASE_ID.fullmatch(name)]
+    except FileNotFoundError:
+        return []
+    return sorted(names, key=lambda name: (os.stat(f"{layout.releases}/{name}").st_mtime_ns, name))
+
+
+def linked(layout: Layout) -> t.Set[str]:
+    """The ids of the releases that a link of the service leads to; these are in use."""
+    links = [layout.current, layout.previous, layout.slot("blue"), layout.slot("green")]
+    return {release_of(_files.read_link(link)) for link in links} - {""}
+
+
+def manifest(layout: Layout, release_id: str) -> t.Dict[str, t.Any]:
+    """What the release says of itself; an empty mapping where it is missing or unreadable."""
+    text = _files.read_text(f"{layout.release(release_id)}/{MANIFEST}")
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def is_whole(layout: Layout, release_id: str) -> bool:
+    """Whether the release is there with the very files it was staged with."""
+    said = manifest(layout, release_id).get("tree")
+    return bool(said) and said == tree(layout.release(release_id))
+
+
+def tree(root: str) -> Tree:
+    """Path to [mode, digest or link target] of everything below root but the manifest itself."""
+    found: Tree = {}
+    for folder, dirs, names in os.walk(root):
+        for name in sorted(names + [d for d in dirs if os.path.islink(os.path.join(folder, d))]):
+            path = os.path.join(folder, name)
+            inner = os.path.relpath(path, root)
+            status = os.lstat(path)
+            if inner == MANIFEST:
+                continue
+            if stat.S_ISLNK(status.st_mode):
+                found[inner] = ["link", os.readlink(path)]
+            else:
+                with open(path, "rb") as file:
+                    found[inner] = [f"{stat.S_IMODE(status.st_mode):04o}", _digest(file)]
+    return found
+
+
+def stage(layout: Layout, content: Content, artifact: str, binary: str, group: int) -> None:
+    """Fetch or copy the artifact, verify it, unpack it, write our files beside it, then publish by rename."""
+    os.makedirs(layout.releases, mode=0o755, exist_ok=True)
+    scratch = tempfile.mkdtemp(prefix=".staging-", dir=layout.releases)
+    try:
+        os.chmod(scratch, 0o755)
+        fetched = f"{scratch}/.artifact"
+        _fetch(artifact, fetched, content.artifact_sha256)
+        _unpack(fetched, f"{scratch}/artifact", binary)
+        os.unlink(fetched)
+        for path, file in content.files.items():
+            _files.write_new(f"{scratch}/{path}", file.content, file.mode, group if file.mode == 0o640 else 0)
+        for slot in ("blue", "green"):
+            os.makedirs(f"{scratch}/{slot}/config", mode=0o755, exist_ok=True)
+            os.symlink("../artifact", f"{scratch}/{slot}/artifact")
+        said = {
+            "id": content.id,
+            "version": content.version,
+            "artifact_sha256": content.artifact_sha256,
+            "tree": tree(scratch),
+        }
+        # Digests of files with secrets in them are nobody's business.
+        _files.write_new(f"{scratch}/{MANIFEST}", json.dumps(said, indent=1, sort_keys=True).encode(), 0o600)
+        _files.publish(scratch, layout.release(content.id))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def remove(layout: Layout, release_id: str) -> None:
+    shutil.rmtree(layout.release(release_id))
+
+
+def is_url(artifact: str) -> bool:
+    return artifact.startswith(("http://", "https://"))
+
+
+def _fetch(artifact: str, to: str, wanted: str) -> None:
+    """Write the artifact to a file. Raises ValueError if its digest is not the wanted one."""
+    source = open_url(artifact, timeout=30) if is_url(artifact) else open(artifact, "rb")
+    seen = hashlib.sha256()
+    with source, open(to, "xb") as target:
+        while chunk := source.read(CHUNK):
+            seen.update(chunk)
+            target.write(chunk)
+    if seen.hexdigest() != wanted:
+        raise ValueError(
+            f"artifact {artifact}: its sha256 is {seen.hexdigest()}, wanted {wanted}; "
+            "it is damaged or not the one the checksum was published for"
+        )
+
+
+def _unpack(archive: str, to: str, binary: str) -> None:
+    """Unpack a tar archive; anything else is taken as the program itself."""
+    os.mkdir(to, 0o755)
+    if not tarfile.is_tarfile(archive):
+        shutil.copyfile(archive, f"{to}/{binary}")
+        os.chmod(f"{to}/{binary}", 0o755)
+        return
+    with tarfile.open(archive) as tar:
+        members = tar.getmembers()
+        for member in members:
+            check_archive_member(member.name, _kind(member), member.linkname)
+            # Root owns a release and nobody writes in it; whoever packed it has no say in that.
+            member.uid = member.gid = 0
+            member.uname = member.gname = ""
+            member.mode = 0o755 if member.isdir() or member.mode & 0o111 else 0o644
+        tar.extractall(to, members=members)
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    if member.isreg():
+        return "file"
+    if member.isdir():
+        return "directory"
+    if member.issym():
+        return "symlink"
+    return "hardlink" if member.islnk() else "device or other special file"
+
+
+def _digest(file: t.IO[bytes]) -> str:
+    seen = hashlib.sha256()
+    while chunk := file.read(CHUNK):
+        seen.update(chunk)
+    return seen.hexdigest()

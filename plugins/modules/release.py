@@ -1,0 +1,253 @@
+#!/usr/bin/python
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: release
+short_description: Stage releases of a service and record which one is current
+version_added: 1.0.0
+description:
+  - A release is a directory that holds everything that decides how an instance behaves, namely the artifact,
+    the systemd unit, and for each slot the environment and config files. It never changes once it has its name.
+  - Its id is C(<version>-<digest>); equal inputs give an equal id on every host.
+  - It is put together beside the others, verified, synced to disk, and published by a rename. A damaged one is replaced.
+attributes:
+  check_mode:
+    description: Can run in check mode and predicts whether anything would change.
+    support: full
+  diff_mode:
+    description: Shows releases and links. Values of the environment and config files are never shown.
+    support: full
+options:
+  state:
+    description:
+      - V(staged) makes sure that the release is there and whole.
+      - V(current) records O(id) as the release that the host settled on, the one before as C(previous), and removes
+        releases that nobody needs any more.
+    type: str
+    choices: [staged, current]
+    default: staged
+  id:
+    description: Id of the release to record. Required for O(state=current).
+    type: str
+  version:
+    description: Version of the artifact. Required for O(state=staged).
+    type: str
+  artifact:
+    description:
+      - The tar archive, or the program itself. Required for O(state=staged).
+      - An C(http://) or C(https://) URL is fetched by the host; anything else is a path on the controller, or on the
+        host with O(remote_src=true).
+    type: str
+  artifact_sha256:
+    description: SHA-256 of the artifact, 64 hexadecimal digits. Required for O(state=staged).
+    type: str
+  remote_src:
+    description: Whether a path in O(artifact) is on the host.
+    type: bool
+    default: false
+  unit:
+    description: Text of the systemd template unit, in which C(%i) is the slot. Required for O(state=staged).
+    type: str
+  environment:
+    description: Environment variables of the instances.
+    type: dict
+    default: {}
+  slot_environment:
+    description: Environment variables that differ between the slots, such as ports.
+    type: dict
+    default: {}
+    suboptions:
+      blue:
+        description: Environment variables of the instance in the slot V(blue).
+        type: dict
+        default: {}
+      green:
+        description: Environment variables of the instance in the slot V(green).
+        type: dict
+        default: {}
+  secrets:
+    description: Environment variables whose values must appear nowhere; they lie in a file that only root can read.
+    type: dict
+    default: {}
+  files:
+    description:
+      - Config files, as a mapping of relative path to content.
+      - They lie in C(config/) of the slot, readable for root and O(group).
+    type: dict
+    default: {}
+  group:
+    description: Group that may read the config files.
+    type: str
+    default: root
+  keep:
+    description: How many releases to keep besides those in use, the current and the previous one.
+    type: int
+    default: 3
+extends_documentation_fragment:
+  - evenkeel.fleet.service
+"""
+
+EXAMPLES = r"""
+- name: Stage a release
+  evenkeel.fleet.release:
+    service: notes
+    version: 1.1.0
+    artifact: https://artifacts.example.com/notes-1.1.0.tar.gz
+    artifact_sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+    unit: "{{ notes_unit }}"
+    environment: {RUST_LOG: info}
+    slot_environment: {blue: {PORT: 8001}, green: {PORT: 8002}}
+    secrets: {DATABASE_URL: "{{ vault_notes_database_url }}"}
+
+- name: Record it as current
+  evenkeel.fleet.release:
+    service: notes
+    state: current
+    id: 1.1.0-5feceb66ffc8
+"""
+
+RETURN = r"""
+id:
+  description: Id of the release.
+  type: str
+  returned: success
+  sample: 1.1.0-5feceb66ffc8
+path:
+  description: Directory of the release.
+  type: str
+  returned: success
+  sample: /opt/notes/releases/1.1.0-5feceb66ffc8
+removed:
+  description: Ids of the releases that were removed.
+  type: list
+  elements: str
+  returned: O(state=current)
+"""
+
+import grp
+import os
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, prunable, release_files
+
+SPEC: t.Dict[str, t.Any] = {
+    **SERVICE,
+    "state": {"type": "str", "choices": ["staged", "current"], "default": "staged"},
+    "id": {"type": "str"},
+    "version": {"type": "str"},
+    "artifact": {"type": "str"},
+    "artifact_sha256": {"type": "str"},
+    "remote_src": {"type": "bool", "default": False},
+    "unit": {"type": "str"},
+    "environment": {"type": "dict", "default": {}},
+    "slot_environment": {
+        "type": "dict",
+        "default": {},
+        "options": {"blue": {"type": "dict", "default": {}}, "green": {"type": "dict", "default": {}}},
+    },
+    "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "files": {"type": "dict", "default": {}, "no_log": True},
+    "group": {"type": "str", "default": "root"},
+    "keep": {"type": "int", "default": 3, "no_log": False},
+}
+
+
+def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
+    both = sorted(set(params["environment"]) & set(params["secrets"]))
+    if both:
+        raise ValueError(f"{', '.join(both)}: given as environment and as secret; give it once")
+    files = release_files(
+        layout.unit_template,
+        params["unit"],
+        {**params["environment"], **params["secrets"]},
+        params["files"],
+        params["slot_environment"] or {},
+    )
+    return Content(params["version"], params["artifact_sha256"], files)
+
+
+def stage(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
+    params = module.params
+    content = content_of(params, layout)
+    before = _staging.installed(layout)
+    changed = not _staging.is_whole(layout, content.id)
+    if changed and not module.check_mode:
+        if not params["remote_src"] and not _staging.is_url(params["artifact"]):
+            # The action plugin of the same name brings the file and asks again.
+            module.fail_json(msg=f"artifact {params['artifact']} is not on this host", artifact_wanted=True)
+        binary = os.path.basename(params["service"])
+        _staging.stage(layout, content, params["artifact"], binary, group=grp.getgrnam(params["group"]).gr_gid)
+    after = before if content.id in before else [*before, content.id]
+    return {
+        "changed": changed,
+        "id": content.id,
+        "path": layout.release(content.id),
+        "diff": {"before": {"releases": before}, "after": {"releases": after}},
+    }
+
+
+def make_current(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
+    wanted = module.params["id"]
+    before = {
+        "current": release_of(_files.read_link(layout.current)),
+        "previous": release_of(_files.read_link(layout.previous)),
+        "releases": _staging.installed(layout),
+    }
+    if wanted not in before["releases"] and not module.check_mode:
+        raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before['releases']}")
+    moves = before["current"] != wanted
+    previous = before["current"] if moves and before["current"] else before["previous"]
+    in_use = (_staging.linked(layout) - {before["previous"]}) | {wanted, previous}
+    removed = prunable(before["releases"], in_use, module.params["keep"])
+    if not module.check_mode:
+        if moves:
+            if previous:
+                _files.replace_link(layout.previous, f"releases/{previous}")
+            _files.replace_link(layout.current, f"releases/{wanted}")
+        for release_id in removed:
+            _staging.remove(layout, release_id)
+    after = {
+        "current": wanted,
+        "previous": previous,
+        "releases": [release for release in before["releases"] if release not in removed],
+    }
+    return {
+        "changed": before != after,
+        "id": wanted,
+        "path": layout.release(wanted),
+        "removed": removed,
+        "diff": {"before": before, "after": after},
+    }
+
+
+def main() -> None:
+    module = AnsibleModule(
+        argument_spec=SPEC,
+        supports_check_mode=True,
+        required_if=[
+            ("state", "staged", ["version", "artifact", "artifact_sha256", "unit"]),
+            ("state", "current", ["id"]),
+        ],
+    )
+    act = {"staged": stage, "current": make_current}[module.params["state"]]
+    result: t.Dict[str, t.Any] = {}
+    try:
+        layout = Layout.of(module.params["service"], module.params["root"])
+        result = act(module, layout)
+    except KeyError as exc:
+        module.fail_json(msg=f"group {module.params['group']} is not on this host: {exc}")
+    except (ValueError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
