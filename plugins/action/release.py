@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import typing as t
+from hashlib import sha256
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
@@ -21,7 +22,7 @@ class ActionModule(ActionBase):
         try:
             result = self._execute(arguments, task_vars)
             if result.pop("artifact_wanted", False):
-                result = self._execute({**arguments, **self._transfer(arguments["artifact"])}, task_vars)
+                result = self._execute({**arguments, **self._transfer(**arguments)}, task_vars)
             return result
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
@@ -34,10 +35,14 @@ class ActionModule(ActionBase):
         )
         return result
 
-    def _transfer(self, artifact: str) -> t.Dict[str, t.Any]:
+    def _transfer(self, artifact: str, artifact_sha256: str, **_others: t.Any) -> t.Dict[str, t.Any]:
         path = os.path.expanduser(artifact)
         if not os.path.isfile(path):
             raise AnsibleError(f"artifact {artifact} is neither a URL nor a file on the controller")
+        with open(path, "rb") as file:
+            seen = sha256(file.read()).hexdigest()
+        if seen != artifact_sha256:
+            raise AnsibleError(f"artifact {artifact}: its sha256 is {seen}, wanted {artifact_sha256}")
         if not self._connection._shell.tmpdir:
             self._make_tmp_path()
         remote = self._connection._shell.join_path(self._connection._shell.tmpdir, "artifact")

@@ -128,7 +128,6 @@ removed:
 """
 
 import grp
-import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -174,6 +173,13 @@ def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
     return Content(params["version"], params["artifact_sha256"], files)
 
 
+def group_id(name: str) -> int:
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ValueError(f"group {name} does not exist on this host; create it before staging a release") from None
+
+
 def stage(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
     params = module.params
     content = content_of(params, layout)
@@ -183,8 +189,7 @@ def stage(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
         if not params["remote_src"] and not _staging.is_url(params["artifact"]):
             # The action plugin of the same name brings the file and asks again.
             module.fail_json(msg=f"artifact {params['artifact']} is not on this host", artifact_wanted=True)
-        binary = os.path.basename(params["service"])
-        _staging.stage(layout, content, params["artifact"], binary, group=grp.getgrnam(params["group"]).gr_gid)
+        _staging.stage(layout, content, params["artifact"], params["service"], group=group_id(params["group"]))
     after = before if content.id in before else [*before, content.id]
     return {
         "changed": changed,
@@ -242,8 +247,6 @@ def main() -> None:
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         result = act(module, layout)
-    except KeyError as exc:
-        module.fail_json(msg=f"group {module.params['group']} is not on this host: {exc}")
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(**result)

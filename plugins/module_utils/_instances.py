@@ -1,0 +1,35 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. What is true of a service on this host: slots, switch, releases."""
+
+from __future__ import annotations
+
+import typing as t
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _nft, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import ABSENT, Ports, position_of
+
+
+def observe_slots(layout: Layout) -> t.Dict[str, t.Dict[str, t.Any]]:
+    """For each slot: the release in it, whether it runs, since when, how often it restarted, whether it is enabled."""
+    shown = _systemd.show(*(layout.unit(slot) for slot in SLOTS))
+    return {
+        slot: {
+            "release": release_of(_files.read_link(layout.slot(slot))),
+            "running": _systemd.is_running(properties),
+            "state": properties.get("ActiveState", "unknown"),
+            "since": properties.get("ActiveEnterTimestamp", ""),
+            "restarts": int(properties.get("NRestarts") or 0),
+            "enabled": bool(_files.read_link(layout.enabled_link(slot))),
+        }
+        for slot, properties in zip(SLOTS, shown)
+    }
+
+
+def observe_switch(layout: Layout, ports: t.Sequence[Ports]) -> str:
+    """The position of the switch in the kernel; V(absent) as well where nftables is not installed yet."""
+    try:
+        return position_of(_nft.list_table(layout.switch_table), ports)
+    except FileNotFoundError:
+        return ABSENT

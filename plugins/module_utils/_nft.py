@@ -1,0 +1,34 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. What we ask of nftables."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import typing as t
+
+NFT = "/usr/sbin/nft"
+
+
+def list_table(table: str) -> t.Optional[t.Dict[str, t.Any]]:
+    """The table as nft prints it in JSON, or None where there is no such table."""
+    answer = _run("--json", "list", "table", "inet", table)
+    if answer.returncode != 0:
+        if "No such file or directory" in answer.stderr:
+            return None
+        raise OSError(f"{NFT} cannot list table inet {table}: {answer.stderr.strip()}")
+    return t.cast("t.Dict[str, t.Any]", json.loads(answer.stdout))
+
+
+def load(path: str) -> None:
+    answer = _run("--file", path)
+    if answer.returncode != 0:
+        raise OSError(f"{NFT} refuses {path}: {answer.stderr.strip()}")
+
+
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run([NFT, *arguments], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        raise FileNotFoundError(f"{NFT} is not on this host; install Debian's package nftables") from None

@@ -1,0 +1,133 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. The rules of a switch as text, and its position as read back from the kernel."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import CLOSED, SLOTS
+
+POSITIONS = (*SLOTS, CLOSED)
+ABSENT = "absent"
+
+# One template serves every service: the instance name is the service's name.
+UNIT = """\
+# Written by evenkeel.fleet.
+[Unit]
+Description=Traffic switch of %i
+DefaultDependencies=no
+# nftables.service flushes every table when it starts, stops or reloads; the switch has to come back each time.
+After=nftables.service
+PartOf=nftables.service
+ReloadPropagatedFrom=nftables.service
+Before=network-pre.target shutdown.target
+Wants=network-pre.target
+Conflicts=shutdown.target
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/sbin/nft --file /etc/evenkeel/switch/%i.nft
+ExecReload=/usr/sbin/nft --file /etc/evenkeel/switch/%i.nft
+
+[Install]
+WantedBy=sysinit.target
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A port of the service: where users reach it, and where the instance in each slot listens."""
+
+    public: int
+    blue: int
+    green: int
+
+    def of(self, slot: str) -> int:
+        return self.blue if slot == "blue" else self.green
+
+
+def check_ports(ports: t.Sequence[Ports]) -> None:
+    """Refuse ports that are out of range or used twice."""
+    if not ports:
+        raise ValueError("ports is empty; a switch wants at least one port")
+    numbers = [number for port in ports for number in (port.public, port.blue, port.green)]
+    for number in numbers:
+        if not 1 <= number <= 65535:
+            raise ValueError(f"ports holds {number}; it wants numbers from 1 to 65535")
+        if numbers.count(number) > 1:
+            raise ValueError(f"ports holds {number} twice; the public port and those of both slots must differ")
+
+
+def ruleset(table: str, ports: t.Sequence[Ports], position: str) -> str:
+    """The nft script that puts the switch in a position, in one transaction and without touching other tables."""
+    check_ports(ports)
+    if position == CLOSED:
+        # Refused at once and before any byte was sent, so that a balancer tries the next host, POST included.
+        doors = [f"tcp dport {port.public} ct state new reject with tcp reset" for port in ports]
+        chains = [_chain("input", "filter", "input", "filter - 1", [*doors, *_guards(ports)])]
+    else:
+        moves = [f"tcp dport {port.public} fib daddr type local redirect to :{port.of(position)}" for port in ports]
+        chains = [
+            _chain("prerouting", "nat", "prerouting", "dstnat", moves),
+            # A balancer on the same host does not pass prerouting.
+            _chain("output", "nat", "output", "-100", moves),
+            _chain("input", "filter", "input", "filter - 1", _guards(ports)),
+        ]
+    # Naming the table before deleting it makes the deletion succeed whether or not it was there.
+    return f"table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n" + "\n".join(chains) + "}\n"
+
+
+def _guards(ports: t.Sequence[Ports]) -> t.List[str]:
+    """Nobody but this host reaches a slot directly: what is tried out there is nobody's business yet."""
+    return [
+        f'iifname != "lo" tcp dport {{ {port.blue}, {port.green} }} ct original proto-dst != {port.public} '
+        "reject with tcp reset"
+        for port in ports
+    ]
+
+
+def _chain(name: str, kind: str, hook: str, priority: str, rules: t.Iterable[str]) -> str:
+    body = "".join(f"    {rule}\n" for rule in rules)
+    return f"  chain {name} {{\n    type {kind} hook {hook} priority {priority}; policy accept;\n{body}  }}\n"
+
+
+def position_of(listing: t.Optional[t.Mapping[str, t.Any]], ports: t.Sequence[Ports]) -> str:
+    """The position that the output of ``nft --json list table`` stands for.
+
+    Anything but exactly our own rules is V(absent): a half-written or edited switch is put in place again.
+    """
+    if listing is None:
+        return ABSENT
+    rules = [item["rule"] for item in listing.get("nftables", []) if "rule" in item]
+    redirects = [(rule["chain"], _match(rule, "dport"), _redirect(rule)) for rule in rules if _redirect(rule)]
+    for slot in SLOTS:
+        wanted = [(chain, port.public, port.of(slot)) for chain in ("prerouting", "output") for port in ports]
+        if sorted(redirects, key=str) == sorted(wanted, key=str):
+            return slot
+    refused = [_match(rule, "dport") for rule in rules if _rejects_new(rule)]
+    if not redirects and sorted(refused, key=str) == sorted((port.public for port in ports), key=str):
+        return CLOSED
+    return ABSENT
+
+
+def _redirect(rule: t.Mapping[str, t.Any]) -> t.Any:
+    return next((part["redirect"]["port"] for part in rule["expr"] if "redirect" in part), None)
+
+
+def _match(rule: t.Mapping[str, t.Any], field: str) -> t.Any:
+    for part in rule["expr"]:
+        left = part.get("match", {}).get("left", {})
+        if isinstance(left, dict) and left.get("payload", {}).get("field") == field:
+            return part["match"]["right"]
+    return None
+
+
+def _rejects_new(rule: t.Mapping[str, t.Any]) -> bool:
+    def about_state(part: t.Mapping[str, t.Any]) -> bool:
+        left = part.get("match", {}).get("left", {})
+        return isinstance(left, dict) and left.get("ct", {}).get("key") == "state"
+
+    return any(about_state(part) for part in rule["expr"]) and any("reject" in part for part in rule["expr"])

@@ -1,0 +1,60 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. What we ask of systemd."""
+
+from __future__ import annotations
+
+import subprocess
+import typing as t
+
+PROPERTIES = ("ActiveState", "SubState", "NRestarts", "InvocationID", "MainPID", "ActiveEnterTimestamp", "Result")
+
+
+def parse_show(text: str) -> t.List[t.Dict[str, str]]:
+    """The property mappings in the output of ``systemctl show``, one for each unit asked for."""
+    return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
+
+
+def show(*units: str) -> t.List[t.Dict[str, str]]:
+    """The properties of the units. A unit that does not exist is ``inactive``."""
+    return parse_show(_run("show", f"--property={','.join(PROPERTIES)}", "--", *units))
+
+
+def is_running(properties: t.Mapping[str, str]) -> bool:
+    return properties.get("ActiveState") in ("active", "activating", "reloading", "deactivating")
+
+
+def daemon_reload() -> None:
+    _run("daemon-reload")
+
+
+def start(unit: str) -> None:
+    _run("start", "--", unit)
+
+
+def stop(unit: str) -> None:
+    _run("stop", "--", unit)
+
+
+def forget_failure(unit: str) -> None:
+    """Clear a failed state and the start counter; there may be neither."""
+    subprocess.run(["systemctl", "reset-failed", "--", unit], capture_output=True, check=False)
+
+
+def journal(unit: str, lines: int) -> t.List[str]:
+    """The last lines that the unit wrote, without dates and host names."""
+    answer = subprocess.run(
+        ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    return answer.stdout.splitlines()
+
+
+def _run(*arguments: str) -> str:
+    answer = subprocess.run(["systemctl", *arguments], capture_output=True, text=True, errors="replace", check=False)
+    if answer.returncode != 0:
+        raise OSError(f"systemctl {' '.join(arguments)} failed: {answer.stderr.strip() or answer.stdout.strip()}")
+    return answer.stdout

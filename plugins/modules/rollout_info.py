@@ -1,0 +1,91 @@
+#!/usr/bin/python
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_info
+short_description: Say what runs where
+version_added: 1.0.0
+description:
+  - Reports the releases of a service on a host, what is in its slots, and the position of its switch.
+attributes:
+  check_mode:
+    description: Can run in check mode; it never changes anything.
+    support: full
+  diff_mode:
+    description: Has nothing to show in diff mode.
+    support: none
+extends_documentation_fragment:
+  - evenkeel.fleet.service
+  - evenkeel.fleet.service.ports
+"""
+
+EXAMPLES = r"""
+- name: See what runs
+  evenkeel.fleet.rollout_info:
+    service: notes
+    ports: [{public: 8000, blue: 8001, green: 8002}]
+  register: seen
+"""
+
+RETURN = r"""
+releases:
+  description: Ids of the staged releases, oldest first.
+  type: list
+  elements: str
+  returned: success
+current:
+  description: Id of the release that the host settled on; empty before the first rollout.
+  type: str
+  returned: success
+previous:
+  description: Id of the release before the current one.
+  type: str
+  returned: success
+slots:
+  description: What is in each slot, by slot.
+  type: dict
+  returned: success
+  sample:
+    blue: {release: 1.0.0-5feceb66ffc8, running: true, state: active, restarts: 0, enabled: true}
+    green: {release: "", running: false, state: inactive, restarts: 0, enabled: false}
+switch:
+  description: Position of the switch, V(blue), V(green), V(closed) or V(absent).
+  type: str
+  returned: success
+"""
+
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _staging
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
+
+SPEC: t.Dict[str, t.Any] = {**SERVICE, **PORTS}
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    result: t.Dict[str, t.Any] = {}
+    try:
+        layout = Layout.of(module.params["service"], module.params["root"])
+        ports = [Ports(**port) for port in module.params["ports"]]
+        result = {
+            "releases": _staging.installed(layout),
+            "current": release_of(_files.read_link(layout.current)),
+            "previous": release_of(_files.read_link(layout.previous)),
+            "slots": _instances.observe_slots(layout),
+            "switch": _instances.observe_switch(layout, ports),
+        }
+    except (ValueError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(changed=False, **result)
+
+
+if __name__ == "__main__":
+    main()

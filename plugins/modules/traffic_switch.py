@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: traffic_switch
+short_description: Move the switch of a service, or wait until a slot is drained
+version_added: 1.0.0
+description:
+  - The switch is an nftables table of the service's own that sends new connections for the public port to one slot,
+    or refuses them. Moving it is one kernel transaction; established connections stay where they are.
+  - The position survives a reboot and a restart or reload of C(nftables.service). No other table is touched.
+  - Nobody but the host itself can reach the port of a slot directly.
+attributes:
+  check_mode:
+    description: Can run in check mode and predicts whether the switch would move. It does not wait then.
+    support: full
+  diff_mode:
+    description: Shows the position.
+    support: full
+options:
+  position:
+    description:
+      - The slot that receives new connections, or V(closed) to refuse them.
+      - Without it the switch stays where it is.
+    type: str
+    choices: [blue, green, closed]
+  drained:
+    description: Wait until this slot has no open connection left.
+    type: str
+    choices: [blue, green]
+  drain_timeout:
+    description:
+      - How many seconds to wait for O(drained).
+      - Connections that are open then are counted in RV(connections), and the module succeeds.
+    type: int
+    default: 30
+extends_documentation_fragment:
+  - evenkeel.fleet.service
+  - evenkeel.fleet.service.ports
+"""
+
+EXAMPLES = r"""
+- name: Send new connections to the slot green
+  evenkeel.fleet.traffic_switch:
+    service: notes
+    ports: [{public: 8000, blue: 8001, green: 8002}]
+    position: green
+
+- name: Wait until the slot blue has nothing left to answer
+  evenkeel.fleet.traffic_switch:
+    service: notes
+    ports: [{public: 8000, blue: 8001, green: 8002}]
+    drained: blue
+    drain_timeout: 60
+"""
+
+RETURN = r"""
+position:
+  description: Position of the switch; V(absent) where there is none.
+  type: str
+  returned: success
+  sample: green
+connections:
+  description: How many connections to the slot in O(drained) were still open when the module returned.
+  type: int
+  returned: when O(drained) is given
+waited:
+  description: How many seconds the module waited for the slot to drain.
+  type: float
+  returned: when O(drained) is given
+"""
+
+import os
+import time
+import typing as t
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _connections, _files, _instances, _nft, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils._drain import wait_until_drained
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
+from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import POSITIONS, UNIT, Ports, check_ports, ruleset
+
+SPEC: t.Dict[str, t.Any] = {
+    **SERVICE,
+    **PORTS,
+    "position": {"type": "str", "choices": list(POSITIONS)},
+    "drained": {"type": "str", "choices": ["blue", "green"]},
+    "drain_timeout": {"type": "int", "default": 30},
+}
+
+UNIT_PATH = "/etc/systemd/system/evenkeel-switch@.service"
+
+
+def persist(layout: Layout, rules: str) -> None:
+    """Have the position survive: the rules in a file, and a unit that loads it at boot."""
+    _files.write_file(layout.switch_file, rules.encode(), 0o644)
+    if _files.read_text(UNIT_PATH) != UNIT:
+        _files.write_file(UNIT_PATH, UNIT.encode(), 0o644)
+        _systemd.daemon_reload()
+    wanted = f"/etc/systemd/system/sysinit.target.wants/{layout.switch_unit}"
+    if not os.path.islink(wanted):
+        _files.replace_link(wanted, UNIT_PATH)
+
+
+def move(layout: Layout, ports: t.Sequence[Ports], position: str) -> None:
+    # The file first: a crash between the two leaves a switch that the next boot or the next run moves on.
+    persist(layout, ruleset(layout.switch_table, ports, position))
+    _nft.load(layout.switch_file)
+    # Started, the unit follows restarts and reloads of nftables.service; it loads the same file once more.
+    _systemd.start(layout.switch_unit)
+
+
+def main() -> None:
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    position, drained = module.params["position"], module.params["drained"]
+    result: t.Dict[str, t.Any] = {}
+    try:
+        layout = Layout.of(module.params["service"], module.params["root"])
+        ports = [Ports(**port) for port in module.params["ports"]]
+        check_ports(ports)
+        seen = _instances.observe_switch(layout, ports)
+        wanted = position or seen
+        kept = _files.read_text(layout.switch_file)
+        changed = position is not None and (seen, kept) != (position, ruleset(layout.switch_table, ports, position))
+        if changed and not module.check_mode:
+            move(layout, ports, wanted)
+        result = {
+            "changed": changed,
+            "position": wanted,
+            "diff": {"before": {"position": seen}, "after": {"position": wanted}},
+        }
+        if drained and not module.check_mode:
+            if wanted == drained:
+                raise ValueError(f"slot {drained} receives new connections and never drains; move the switch first")
+            numbers = {port.of(drained) for port in ports}
+            result["connections"], result["waited"] = wait_until_drained(
+                lambda: _connections.count_on_host(numbers),
+                timeout=module.params["drain_timeout"],
+                now=time.monotonic,
+                sleep=time.sleep,
+            )
+    except (ValueError, OSError) as exc:
+        module.fail_json(msg=str(exc))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()
