@@ -1,0 +1,73 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. The probes of a gate: each looks once and answers."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import time
+import typing as t
+from urllib.parse import urlsplit
+
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import Answer, judge_http, judge_unit
+
+BODY_READ = 1 << 20
+
+Probe = t.Callable[[], Answer]
+
+
+def probe_of(options: t.Mapping[str, t.Any]) -> Probe:
+    return {"http": _http, "tcp": _tcp, "unit": _unit}[options["type"]](options)
+
+
+def _http(options: t.Mapping[str, t.Any]) -> Probe:
+    url, method, timeout = options["url"], options["method"], options["timeout"]
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname:
+        raise ValueError(f"url is {url!r}; a probe wants http://address:port/path")
+    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    name = f"{method} {url}"
+
+    def look() -> Answer:
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
+        began = time.monotonic()
+        try:
+            connection.request(method, target, headers={"Connection": "close", **options["headers"]})
+            response = connection.getresponse()
+            body = response.read(BODY_READ).decode("utf-8", "replace")
+        except TimeoutError:
+            return Answer(False, f"{name} gave no answer within {timeout} s")
+        except (OSError, http.client.HTTPException) as exc:
+            return Answer(False, f"{name} failed: {exc or type(exc).__name__}")
+        finally:
+            connection.close()
+        if time.monotonic() - began > timeout:
+            return Answer(False, f"{name} took more than {timeout} s")
+        return judge_http(name, response.status, body, options["status"], options["json"], options["body"])
+
+    return look
+
+
+def _tcp(options: t.Mapping[str, t.Any]) -> Probe:
+    address, port, timeout = options["address"], options["port"], options["timeout"]
+
+    def look() -> Answer:
+        try:
+            socket.create_connection((address, port), timeout).close()
+        except OSError as exc:
+            return Answer(False, f"{address}:{port} does not accept connections: {exc}")
+        return Answer(True, f"{address}:{port} accepts connections")
+
+    return look
+
+
+def _unit(options: t.Mapping[str, t.Any]) -> Probe:
+    unit = options["unit"]
+    before = _systemd.show(unit)[0]
+
+    def look() -> Answer:
+        return judge_unit(unit, before, _systemd.show(unit)[0])
+
+    return look
