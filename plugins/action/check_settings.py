@@ -34,7 +34,8 @@ class ActionModule(ActionBase):
         known = {name: value for name, value in settings.items() if name in spec}
         problems += ArgumentSpecValidator(spec).validate(known).error_messages
         problems += _settings.malformed_values(known, arguments["formats"], secret)
-        result.update(changed=False, problems=problems)
+        shown = {name: value for name, value in known.items() if name not in secret}
+        result.update(changed=False, problems=problems, settings=shown)
         if problems:
             result.update(failed=True, msg=f"Role {role.name}: " + "; ".join(problems))
         return result

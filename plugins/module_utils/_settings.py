@@ -47,6 +47,9 @@ FORMATS: t.Dict[str, Format] = {
     ),
     "server_name": Format(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host name, *.host name or _"),
     "size": Format(r"\d+\s?([kKMGT]i?[bB]?|[bB])?", "a size such as 256M"),
+    "memory_limit": Format(r"infinity|[1-9]\d*[KMGT]?|[1-9]\d?%", "a memory limit such as 512M, or infinity"),
+    "cpu_quota": Format(r"|[1-9]\d*%", "a percentage of one CPU such as 50%, or nothing"),
+    "batch": Format(r"[1-9]\d*|([1-9]\d?|100)%", "a number of hosts or a percentage such as 25%"),
     "duration": Format(r"\d+(ms|s|m|min|h|d)?", "a duration such as 30s"),
     "cron_schedule": Format(
         r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}", "five cron fields such as '0 2 * * *'"

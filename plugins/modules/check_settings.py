@@ -54,4 +54,8 @@ problems:
   type: list
   elements: str
   returned: always
+settings:
+  description: The role's settings on this host, defaults included, without secret ones.
+  type: dict
+  returned: always
 """

@@ -1,0 +1,59 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. Systemd units as text, from a mapping in which nothing can break out of its line."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
+
+
+def unit_text(sections: t.Mapping[str, t.Mapping[str, t.Any]]) -> str:
+    """The unit file of these sections.
+
+    A list gives one line for each entry, an empty list or null none, an empty string an assignment that resets.
+    Raises ValueError for names and values that would not stay on their line.
+    """
+    blocks = []
+    for section, directives in sections.items():
+        lines = [f"[{_name(section)}]"]
+        for name, value in directives.items():
+            if value is None:
+                continue
+            for entry in value if isinstance(value, (list, tuple)) else [value]:
+                lines.append(f"{_name(name)}={_value(name, entry)}")
+        blocks.append("\n".join(lines) + "\n")
+    return "\n".join(blocks)
+
+
+def exec_words(words: t.Iterable[t.Any]) -> str:
+    """Words of a command line, quoted so that systemd passes exactly these: no specifiers, no variables."""
+    return " ".join(_word(str(word)) for word in words)
+
+
+def _word(word: str) -> str:
+    if CONTROL.search(word):
+        raise ValueError(f"{ascii(word)}: a word of a command holds a control character")
+    literal = word.replace("%", "%%").replace("$", "$$")
+    if PLAIN_WORD.fullmatch(literal):
+        return literal
+    escaped = literal.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
+        raise ValueError(f"{ascii(name)} is no name of a unit's section or directive")
+    return name
+
+
+def _value(name: str, value: t.Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    text = str(value)
+    if CONTROL.search(text) or text.endswith("\\"):
+        raise ValueError(f"{name}: {ascii(text)} does not stay on its line")
+    return text

@@ -1,0 +1,60 @@
+#!/usr/bin/python
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: rollout_plan
+short_description: Plan a rollout from what runs on the hosts of the play
+version_added: 1.0.0
+author:
+  - evenkeel.fleet contributors (@evenkeel)
+description:
+  - A part of the role M(evenkeel.fleet.app#role). Reads what each host of the play registered as C(__app_check),
+    C(__app_release) and C(__app_info), and says what a rollout means for each.
+  - Runs on the controller and touches nothing; run it once.
+attributes:
+  check_mode:
+    description: Can run in check mode; it never changes anything.
+    support: full
+  diff_mode:
+    description: Has nothing to show in diff mode.
+    support: none
+options: {}
+"""
+
+EXAMPLES = r"""
+- name: Plan the rollout
+  evenkeel.fleet.rollout_plan:
+  run_once: true
+  register: __app_plan
+"""
+
+RETURN = r"""
+hosts:
+  description: For each host, the releases, slots and batch. The batch is -1 where there is nothing to do.
+  type: dict
+  returned: success
+  sample:
+    app1:
+      service: notes
+      release_from: 1.0.0-5feceb66ffc8
+      release_to: 1.1.0-6b86b273ff34
+      old_slot: blue
+      new_slot: green
+      batch: 0
+      undo_position: blue
+batches:
+  description: How many batches the service with the most batches has.
+  type: int
+  returned: success
+needed:
+  description: Whether any host has anything to do.
+  type: bool
+  returned: success
+plan:
+  description: A sentence for each host that has something to do.
+  type: dict
+  returned: success
+"""
