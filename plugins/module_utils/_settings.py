@@ -38,6 +38,8 @@ FORMATS: t.Dict[str, Format] = {
         "a relative path of letters, digits and . _ @ + ~ -, without ..",
     ),
     "url_path": Format(r"/[A-Za-z0-9._~!&()*+,=:@%/?-]*", "a path that begins with /"),
+    "nginx_path": Format(r"/[A-Za-z0-9._~/-]*", "a path of letters, digits and . _ ~ / -"),
+    "nginx_size": Format(r"\d+[kKmMgG]?", "a size such as 10m"),
     "file_name": Format(r"(?!\.\.?$)[A-Za-z0-9._@+~-]{1,255}", "a file name of letters, digits and . _ @ + ~ -"),
     "file_mode": Format(r"0[0-7]{3}", "four octal digits as a string, such as '0640'"),
     "address": Format(
