@@ -10,7 +10,6 @@ import yaml
 from ansible.errors import AnsibleError
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _settings
 
 
@@ -20,8 +19,8 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
-        result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         _validated, arguments = self.validate_argument_spec(
             {"role_path": {"type": "path", "required": True}, "formats": {"type": "dict", "default": {}}}
         )
@@ -40,17 +39,17 @@ class ActionModule(ActionBase):
             result.update(failed=True, msg=f"Role {role.name}: " + "; ".join(problems))
         return result
 
-    def _argument_spec(self, role: Path) -> t.Dict[str, t.Any]:
+    def _argument_spec(self, role: Path) -> dict[str, t.Any]:
         path = role / "meta" / "argument_specs.yml"
         try:
             specs = yaml.safe_load(path.read_text(encoding="utf-8"))
-            return t.cast("t.Dict[str, t.Any]", specs["argument_specs"]["main"]["options"])
+            return t.cast("dict[str, t.Any]", specs["argument_specs"]["main"]["options"])
         except (OSError, KeyError, yaml.YAMLError) as exc:
             raise AnsibleError(f"{path} does not describe the settings of the role's entry point main: {exc}") from exc
 
     def _settings(
-        self, prefix: str, task_vars: t.Dict[str, t.Any], secret: t.Collection[str]
-    ) -> t.Tuple[t.Dict[str, t.Any], t.List[str]]:
+        self, prefix: str, task_vars: dict[str, t.Any], secret: t.Collection[str]
+    ) -> tuple[dict[str, t.Any], list[str]]:
         settings, problems = {}, []
         for name in sorted(name for name in task_vars if name.startswith(prefix)):
             try:

@@ -16,7 +16,7 @@ class ActionModule(ActionBase):
 
     TRANSFERS_FILES = True
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         super().run(tmp, task_vars)
         arguments = dict(self._task.args)
         try:
@@ -27,15 +27,13 @@ class ActionModule(ActionBase):
         finally:
             self._remove_tmp_path(self._connection._shell.tmpdir)
 
-    def _execute(
-        self, arguments: t.Dict[str, t.Any], task_vars: t.Optional[t.Dict[str, t.Any]]
-    ) -> t.Dict[str, t.Any]:
-        result: t.Dict[str, t.Any] = self._execute_module(
+    def _execute(self, arguments: dict[str, t.Any], task_vars: dict[str, t.Any] | None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = self._execute_module(
             module_name="evenkeel.fleet.release", module_args=arguments, task_vars=task_vars
         )
         return result
 
-    def _transfer(self, artifact: str, artifact_sha256: str, **_others: t.Any) -> t.Dict[str, t.Any]:
+    def _transfer(self, artifact: str, artifact_sha256: str, **_others: t.Any) -> dict[str, t.Any]:
         path = os.path.expanduser(artifact)
         if not os.path.isfile(path):
             raise AnsibleError(f"artifact {artifact} is neither a URL nor a file on the controller")

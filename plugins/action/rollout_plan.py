@@ -7,7 +7,6 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostState, plan_fleet
 
 
@@ -17,21 +16,21 @@ class ActionModule(ActionBase):
     TRANSFERS_FILES = False
     _requires_connection = False
 
-    def run(self, tmp: t.Any = None, task_vars: t.Optional[t.Dict[str, t.Any]] = None) -> t.Dict[str, t.Any]:
-        result: t.Dict[str, t.Any] = super().run(tmp, task_vars)
+    def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
+        result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         result.update(changed=False)
         try:
-            plans = plan_fleet({host: self._state(variables["hostvars"][host]) for host in variables["ansible_play_hosts"]})
+            plans = plan_fleet(
+                {host: self._state(variables["hostvars"][host]) for host in variables["ansible_play_hosts"]}
+            )
         except ValueError as exc:
             result.update(failed=True, msg=str(exc))
             return result
-        batches: t.Dict[str, int] = {}
+        batches: dict[str, int] = {}
         for plan in plans.values():
             batches[plan.service] = max(batches.get(plan.service, 0), plan.batch + 1)
-        lines = {
-            host: plan.sentence(batches[plan.service]) for host, plan in plans.items() if plan.batch != NO_BATCH
-        }
+        lines = {host: plan.sentence(batches[plan.service]) for host, plan in plans.items() if plan.batch != NO_BATCH}
         result.update(
             hosts={host: asdict(plan) for host, plan in plans.items()},
             batches=max(batches.values(), default=0),

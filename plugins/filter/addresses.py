@@ -45,13 +45,10 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import addresses
 
 
-def _addresses(
-    names: t.Iterable[str], groups: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any]
-) -> t.List[str]:
+def _addresses(names: t.Iterable[str], groups: t.Mapping[str, t.Any], hostvars: t.Mapping[str, t.Any]) -> list[str]:
     try:
         return addresses(names, groups, hostvars)
     except ValueError as exc:
@@ -59,5 +56,5 @@ def _addresses(
 
 
 class FilterModule:
-    def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"addresses": _addresses}

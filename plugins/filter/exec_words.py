@@ -35,7 +35,6 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import exec_words
 
 
@@ -47,5 +46,5 @@ def _exec_words(value: t.Iterable[t.Any]) -> str:
 
 
 class FilterModule:
-    def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"exec_words": _exec_words}

@@ -35,7 +35,6 @@ _value:
 import typing as t
 
 from ansible.errors import AnsibleFilterError
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import unit_text
 
 
@@ -47,5 +46,5 @@ def _to_unit(value: t.Mapping[str, t.Mapping[str, t.Any]]) -> str:
 
 
 class FilterModule:
-    def filters(self) -> t.Dict[str, t.Callable[..., t.Any]]:
+    def filters(self) -> dict[str, t.Callable[..., t.Any]]:
         return {"to_unit": _to_unit}

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import typing as t
 
-SERVICE: t.Dict[str, t.Any] = {
+SERVICE: dict[str, t.Any] = {
     "service": {"type": "str", "required": True},
     "root": {"type": "path"},
 }
 
-PORTS: t.Dict[str, t.Any] = {
+PORTS: dict[str, t.Any] = {
     "ports": {
         "type": "list",
         "elements": "dict",

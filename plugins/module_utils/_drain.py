@@ -14,7 +14,7 @@ def wait_until_drained(
     timeout: float,
     now: t.Callable[[], float],
     sleep: t.Callable[[float], None],
-) -> t.Tuple[int, float]:
+) -> tuple[int, float]:
     """Wait until nothing is open any more or the timeout has passed.
 
     Returns how many connections are still open, and how many seconds the wait took.

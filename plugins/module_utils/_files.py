@@ -8,10 +8,9 @@ import os
 import shutil
 import stat
 import tempfile
-import typing as t
 
 
-def read_text(path: str) -> t.Optional[str]:
+def read_text(path: str) -> str | None:
     """The file's text, or None where there is no such file."""
     try:
         with open(path, encoding="utf-8") as file:

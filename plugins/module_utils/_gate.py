@@ -34,7 +34,9 @@ class Policy:
         if self.successes < 1:
             raise ValueError(f"successes is {self.successes}; it wants 1 or more")
         if self.interval <= 0 or self.timeout <= 0:
-            raise ValueError(f"interval is {self.interval} and timeout is {self.timeout}; both want more than 0 seconds")
+            raise ValueError(
+                f"interval is {self.interval} and timeout is {self.timeout}; both want more than 0 seconds"
+            )
         needed = max(self.min_healthy, (self.successes - 1) * self.interval)
         if needed > self.timeout:
             raise ValueError(
@@ -51,7 +53,7 @@ class Verdict:
     cause: str
     looks: int
     seconds: float
-    timeline: t.Tuple[t.Dict[str, t.Any], ...]
+    timeline: tuple[dict[str, t.Any], ...]
 
 
 def watch(
@@ -65,7 +67,7 @@ def watch(
     looks = streak = 0
     streak_began = started
     cause = ""
-    timeline: t.List[t.Dict[str, t.Any]] = []
+    timeline: list[dict[str, t.Any]] = []
 
     def verdict(healthy: bool) -> Verdict:
         return Verdict(healthy, "" if healthy else cause, looks, round(now() - started, 3), tuple(timeline))
@@ -91,7 +93,7 @@ def watch(
         sleep(policy.interval)
 
 
-def _remember(timeline: t.List[t.Dict[str, t.Any]], at: float, answer: Answer) -> None:
+def _remember(timeline: list[dict[str, t.Any]], at: float, answer: Answer) -> None:
     if timeline and (timeline[-1]["ok"], timeline[-1]["text"]) == (answer.ok, answer.text):
         timeline[-1]["times"] += 1
     else:
@@ -104,7 +106,7 @@ def judge_http(
     body: str,
     wanted_status: t.Collection[int],
     wanted_json: t.Mapping[str, t.Any],
-    wanted_body: t.Optional[str],
+    wanted_body: str | None,
 ) -> Answer:
     """Whether an HTTP answer is the wanted one. An answer that cannot be read counts as bad."""
     if status not in wanted_status:
@@ -126,7 +128,7 @@ def judge_http(
     return Answer(True, f"{name} answered {status}")
 
 
-def json_at(document: t.Any, path: str) -> t.Tuple[bool, t.Any]:
+def json_at(document: t.Any, path: str) -> tuple[bool, t.Any]:
     """Whether there is something at a path such as C(data.0.version), and what."""
     for step in path.split("."):
         if isinstance(document, dict) and step in document:

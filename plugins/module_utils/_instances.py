@@ -11,7 +11,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOT
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import ABSENT, Ports, position_of
 
 
-def observe_slots(layout: Layout) -> t.Dict[str, t.Dict[str, t.Any]]:
+def observe_slots(layout: Layout) -> dict[str, dict[str, t.Any]]:
     """For each slot: the release in it, whether it runs, since when, how often it restarted, whether it is enabled."""
     shown = _systemd.show(*(layout.unit(slot) for slot in SLOTS))
     return {
@@ -23,7 +23,7 @@ def observe_slots(layout: Layout) -> t.Dict[str, t.Dict[str, t.Any]]:
             "restarts": int(properties.get("NRestarts") or 0),
             "enabled": bool(_files.read_link(layout.enabled_link(slot))),
         }
-        for slot, properties in zip(SLOTS, shown)
+        for slot, properties in zip(SLOTS, shown, strict=True)
     }
 
 

@@ -11,17 +11,17 @@ def addresses(
     names: t.Iterable[str],
     groups: t.Mapping[str, t.Sequence[str]],
     hostvars: t.Mapping[str, t.Mapping[str, t.Any]],
-) -> t.List[str]:
+) -> list[str]:
     """The addresses of the named groups and hosts, in inventory order, each once.
 
     A host's address is its C(fleet_address), else its C(ansible_host), else its name.
     Raises ValueError for a name that is neither a group nor a host.
     """
-    found: t.Dict[str, None] = {}
+    found: dict[str, None] = {}
     for name in names:
         if name not in groups and name not in hostvars:
             raise ValueError(f"{name} is neither a group nor a host of the inventory")
-        for host in groups[name] if name in groups else [name]:
+        for host in groups.get(name, [name]):
             values = hostvars[host]
             found[str(values.get("fleet_address") or values.get("ansible_host") or host)] = None
     return list(found)

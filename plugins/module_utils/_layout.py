@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import re
-import typing as t
 from dataclasses import dataclass
 
 SLOTS = ("blue", "green")
@@ -29,7 +28,7 @@ class Layout:
     root: str
 
     @classmethod
-    def of(cls, service: str, root: t.Optional[str] = None) -> Layout:
+    def of(cls, service: str, root: str | None = None) -> Layout:
         if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", service):
             raise ValueError(f"service is {service!r}; it wants a lower-case name of at most 32 of a-z, 0-9, _ and -")
         return cls(service, root or f"/opt/{service}")

@@ -11,14 +11,14 @@ import typing as t
 NFT = "/usr/sbin/nft"
 
 
-def list_table(table: str) -> t.Optional[t.Dict[str, t.Any]]:
+def list_table(table: str) -> dict[str, t.Any] | None:
     """The table as nft prints it in JSON, or None where there is no such table."""
     answer = _run("--json", "list", "table", "inet", table)
     if answer.returncode != 0:
         if "No such file or directory" in answer.stderr:
             return None
         raise OSError(f"{NFT} cannot list table inet {table}: {answer.stderr.strip()}")
-    return t.cast("t.Dict[str, t.Any]", json.loads(answer.stdout))
+    return t.cast("dict[str, t.Any]", json.loads(answer.stdout))
 
 
 def load(path: str) -> None:

@@ -56,7 +56,7 @@ def release_files(
     environment: t.Mapping[str, t.Any],
     files: t.Mapping[str, str],
     slot_environment: t.Mapping[str, t.Mapping[str, t.Any]],
-) -> t.Dict[str, File]:
+) -> dict[str, File]:
     """The files of a release: its unit, and for each slot the environment and the config files."""
     made = {unit_name: File(unit.encode(), 0o644)}
     for slot in SLOTS:
@@ -75,13 +75,17 @@ def environment_file(variables: t.Mapping[str, t.Any]) -> str:
     lines = []
     for name in sorted(variables):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            raise ValueError(f"environment variable {ascii(name)}: a name wants letters, digits and _")
+            raise ValueError(f"environment variable {name!a}: a name wants letters, digits and _")
         value = variables[name]
         text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
         if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-            raise ValueError(f"environment variable {name}: its value holds a control character other than newline and tab")
+            raise ValueError(
+                f"environment variable {name}: its value holds a control character other than newline and tab"
+            )
         if len(name) + 1 + len(text.encode()) > LONGEST_VARIABLE:
-            raise ValueError(f"environment variable {name}: its value is longer than the kernel's {LONGEST_VARIABLE} bytes")
+            raise ValueError(
+                f"environment variable {name}: its value is longer than the kernel's {LONGEST_VARIABLE} bytes"
+            )
         quoted = re.sub(r'(["\\$`])', r"\\\1", text)
         lines.append(f'{name}="{quoted}"\n')
     return "".join(lines)
@@ -91,24 +95,24 @@ def inner_path(path: str) -> str:
     """The path itself if it stays inside the directory it is meant for. Raises ValueError otherwise."""
     normal = posixpath.normpath(path)
     if not path or "\x00" in path or posixpath.isabs(path) or normal in (".", "..") or normal.startswith("../"):
-        raise ValueError(f"{ascii(path)} leads out of its directory; it wants a relative path without ..")
+        raise ValueError(f"{path!a} leads out of its directory; it wants a relative path without ..")
     return normal
 
 
 def check_archive_member(name: str, kind: str, link_target: str = "") -> None:
     """Refuse what an archive must not bring: devices, and names or links that lead out of its directory."""
     if kind not in ("file", "directory", "symlink", "hardlink"):
-        raise ValueError(f"the archive holds {ascii(name)}, a {kind}; only files, directories and links are unpacked")
+        raise ValueError(f"the archive holds {name!a}, a {kind}; only files, directories and links are unpacked")
     inner = "." if posixpath.normpath(name) == "." and kind == "directory" else inner_path(name)
     if kind == "symlink":
         if posixpath.isabs(link_target):
-            raise ValueError(f"the archive's link {ascii(name)} leads to the absolute path {ascii(link_target)}")
+            raise ValueError(f"the archive's link {name!a} leads to the absolute path {link_target!a}")
         inner_path(posixpath.join(posixpath.dirname(inner), link_target))
     if kind == "hardlink":
         inner_path(link_target)
 
 
-def prunable(oldest_first: t.Sequence[str], protected: t.Collection[str], keep: int) -> t.List[str]:
+def prunable(oldest_first: t.Sequence[str], protected: t.Collection[str], keep: int) -> list[str]:
     """Which releases may go: all but the protected ones and the ``keep`` newest of the rest."""
     spare = [release for release in oldest_first if release not in protected]
     return spare[: max(0, len(spare) - keep)]

@@ -34,7 +34,7 @@ class HostPlan:
         return f"{before} -> {self.release_to} ({self.new_slot}), batch {self.batch + 1} of {batches}"
 
 
-def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str) -> t.Tuple[HostPlan, bool]:
+def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str) -> tuple[HostPlan, bool]:
     """The plan for one host from what C(rollout_info) saw there, and whether it means any work.
 
     Whatever an earlier run left behind, the plan leads on from it: a slot that already runs the wanted release is
@@ -82,14 +82,14 @@ def _settled_slot(seen: t.Mapping[str, t.Any]) -> str:
     return ""
 
 
-def batch_sizes(total: int, batches: t.Sequence[t.Any]) -> t.List[int]:
+def batch_sizes(total: int, batches: t.Sequence[t.Any]) -> list[int]:
     """How many hosts each batch has. Numbers and percentages of the total; the last one repeats until all are done.
 
     A percentage is rounded down, but never to less than one host.
     """
     if not batches:
         raise ValueError("batches is empty; it wants numbers or percentages such as [1, '100%']")
-    sizes: t.List[int] = []
+    sizes: list[int] = []
     left = total
     while left > 0:
         size = min(left, _batch_size(batches[min(len(sizes), len(batches) - 1)], total))
@@ -118,10 +118,10 @@ class HostState:
     seen: t.Mapping[str, t.Any]
 
 
-def plan_fleet(hosts: t.Mapping[str, HostState]) -> t.Dict[str, HostPlan]:
+def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
     """A plan for every host, in inventory order. Batches never straddle services; services go side by side."""
-    plans: t.Dict[str, HostPlan] = {}
-    work: t.Dict[str, t.List[str]] = {}
+    plans: dict[str, HostPlan] = {}
+    work: dict[str, list[str]] = {}
     for name, host in hosts.items():
         plans[name], needed = plan_host(host.service, host.seen, host.wanted)
         if needed:
@@ -129,7 +129,7 @@ def plan_fleet(hosts: t.Mapping[str, HostState]) -> t.Dict[str, HostPlan]:
     for names in work.values():
         sizes = batch_sizes(len(names), hosts[names[0]].batches)
         numbers = [number for number, size in enumerate(sizes) for _host in range(size)]
-        for name, number in zip(names, numbers):
+        for name, number in zip(names, numbers, strict=True):
             plans[name] = HostPlan(**{**plans[name].__dict__, "batch": number})
     return plans
 
@@ -143,16 +143,17 @@ def verdict_text(plans: t.Mapping[str, HostPlan], failed: t.Mapping[str, t.Mappi
         releases = {plan.release_to for plan in plans.values() if plan.service == service and plan.batch != NO_BATCH}
         sentences += [f"{host}: {cause}." for host, cause in hosts.items()]
         sentences.append(
-            f"{service} {', '.join(sorted(releases))} was not kept; every host that could be reached is back on what it ran before."
+            f"{service} {', '.join(sorted(releases))} was not kept; "
+            "every host that could be reached is back on what it ran before."
         )
     return " ".join(sentences)
 
 
 def judge(
     plans: t.Mapping[str, HostPlan], failures: t.Mapping[str, str], reachable: t.Collection[str]
-) -> t.Dict[str, t.Dict[str, str]]:
+) -> dict[str, dict[str, str]]:
     """By service, the hosts that failed and why. A host that cannot be reached any more has failed."""
-    verdict: t.Dict[str, t.Dict[str, str]] = {}
+    verdict: dict[str, dict[str, str]] = {}
     for name, plan in plans.items():
         if plan.batch == NO_BATCH:
             continue

@@ -23,7 +23,7 @@ class Format:
         return re.fullmatch(self.pattern, value) is not None
 
 
-FORMATS: t.Dict[str, Format] = {
+FORMATS: dict[str, Format] = {
     "identifier": Format(r"[a-z_][a-z0-9_-]{0,31}", "a lower-case name of at most 32 of a-z, 0-9, _ and -"),
     "sql_identifier": Format(r"[a-z_][a-z0-9_]{0,62}", "a lower-case name of at most 63 of a-z, 0-9 and _"),
     "user_name": Format(r"[a-z_][a-z0-9_-]{0,31}", "a system user name of at most 32 of a-z, 0-9, _ and -"),
@@ -31,7 +31,9 @@ FORMATS: t.Dict[str, Format] = {
     "version": Format(r"[0-9A-Za-z][0-9A-Za-z.+_~]{0,63}", "a version of at most 64 letters, digits and . + _ ~"),
     "sha256": Format(r"[0-9a-f]{64}", "64 hexadecimal digits"),
     "port": Format(r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]", "a port from 1 to 65535"),
-    "absolute_path": Format(r"(/(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+)+/?|/", "an absolute path of letters, digits and . _ @ + ~ -"),
+    "absolute_path": Format(
+        r"(/(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+)+/?|/", "an absolute path of letters, digits and . _ @ + ~ -"
+    ),
     "path_glob": Format(r"(/(?!\.\.?(/|$))[A-Za-z0-9._@+~*?-]+)+", "an absolute path, * and ? allowed"),
     "relative_path": Format(
         r"(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+(/(?!\.\.?(/|$))[A-Za-z0-9._@+~-]+)*",
@@ -54,13 +56,14 @@ FORMATS: t.Dict[str, Format] = {
     "batch": Format(r"[1-9]\d*|([1-9]\d?|100)%", "a number of hosts or a percentage such as 25%"),
     "duration": Format(r"\d+(ms|s|m|min|h|d)?", "a duration such as 30s"),
     "cron_schedule": Format(
-        r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}", "five cron fields such as '0 2 * * *'"
+        r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}",
+        "five cron fields such as '0 2 * * *'",
     ),
     "single_line": Format(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*", "one line without control characters"),
 }
 
 
-def unknown_names(names: t.Iterable[str], known: t.Iterable[str]) -> t.List[str]:
+def unknown_names(names: t.Iterable[str], known: t.Iterable[str]) -> list[str]:
     """One sentence for each name that is not known, with the nearest known one."""
     known = sorted(known)
     problems = []
@@ -71,7 +74,7 @@ def unknown_names(names: t.Iterable[str], known: t.Iterable[str]) -> t.List[str]
     return problems
 
 
-def select(value: t.Any, path: str) -> t.List[t.Tuple[str, t.Any]]:
+def select(value: t.Any, path: str) -> list[tuple[str, t.Any]]:
     """The (label, value) pairs that a path such as C(x[].name), C(x.*) or C(keys(x)) stands for.
 
     A part that is absent or null stands for nothing: whether it is required is the argument spec's business.
@@ -94,7 +97,7 @@ def select(value: t.Any, path: str) -> t.List[t.Tuple[str, t.Any]]:
     return found
 
 
-def _step(value: t.Any, step: str, first: bool) -> t.List[t.Tuple[str, t.Any]]:
+def _step(value: t.Any, step: str, first: bool) -> list[tuple[str, t.Any]]:
     dot = "" if first else "."
     if step == "[]":
         return [(f"[{i}]", inner) for i, inner in enumerate(value)] if isinstance(value, list) else []
@@ -107,7 +110,7 @@ def _step(value: t.Any, step: str, first: bool) -> t.List[t.Tuple[str, t.Any]]:
 
 def malformed_values(
     settings: t.Mapping[str, t.Any], formats: t.Mapping[str, str], secret: t.Collection[str] = ()
-) -> t.List[str]:
+) -> list[str]:
     """One sentence for each value that has not the format its path asks for; secret settings are not shown."""
     problems = []
     for path, name in formats.items():

@@ -14,17 +14,20 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.urls import open_url
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
-from ansible_collections.evenkeel.fleet.plugins.module_utils._release import MANIFEST, Content, check_archive_member
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
+    MANIFEST,
+    Content,
+    check_archive_member,
+)
 
 CHUNK = 1 << 20
 
-Tree = t.Dict[str, t.List[str]]
+Tree = dict[str, list[str]]
 
 
-def installed(layout: Layout) -> t.List[str]:
+def installed(layout: Layout) -> list[str]:
     """The ids of the releases on this host, oldest first."""
     try:
         names = [name for name in os.listdir(layout.releases) if RELEASE_ID.fullmatch(name)]
@@ -33,13 +36,13 @@ def installed(layout: Layout) -> t.List[str]:
     return sorted(names, key=lambda name: (os.stat(f"{layout.releases}/{name}").st_mtime_ns, name))
 
 
-def linked(layout: Layout) -> t.Set[str]:
+def linked(layout: Layout) -> set[str]:
     """The ids of the releases that a link of the service leads to; these are in use."""
     links = [layout.current, layout.previous, layout.slot("blue"), layout.slot("green")]
     return {release_of(_files.read_link(link)) for link in links} - {""}
 
 
-def manifest(layout: Layout, release_id: str) -> t.Dict[str, t.Any]:
+def manifest(layout: Layout, release_id: str) -> dict[str, t.Any]:
     """What the release says of itself; an empty mapping where it is missing or unreadable."""
     text = _files.read_text(f"{layout.release(release_id)}/{MANIFEST}")
     try:
@@ -111,9 +114,8 @@ def is_url(artifact: str) -> bool:
 
 def _fetch(artifact: str, to: str, wanted: str) -> None:
     """Write the artifact to a file. Raises ValueError if its digest is not the wanted one."""
-    source = open_url(artifact, timeout=30) if is_url(artifact) else open(artifact, "rb")
     seen = hashlib.sha256()
-    with source, open(to, "xb") as target:
+    with _open(artifact) as source, open(to, "xb") as target:
         while chunk := source.read(CHUNK):
             seen.update(chunk)
             target.write(chunk)
@@ -122,6 +124,10 @@ def _fetch(artifact: str, to: str, wanted: str) -> None:
             f"artifact {artifact}: its sha256 is {seen.hexdigest()}, wanted {wanted}; "
             "it is damaged or not the one the checksum was published for"
         )
+
+
+def _open(artifact: str) -> t.Any:
+    return open_url(artifact, timeout=30) if is_url(artifact) else open(artifact, "rb")
 
 
 def _unpack(archive: str, to: str, binary: str) -> None:

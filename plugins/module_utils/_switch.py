@@ -80,7 +80,7 @@ def ruleset(table: str, ports: t.Sequence[Ports], position: str) -> str:
     return f"table inet {table}\ndelete table inet {table}\ntable inet {table} {{\n" + "\n".join(chains) + "}\n"
 
 
-def _guards(ports: t.Sequence[Ports]) -> t.List[str]:
+def _guards(ports: t.Sequence[Ports]) -> list[str]:
     """Nobody but this host reaches a slot directly: what is tried out there is nobody's business yet."""
     return [
         f'iifname != "lo" tcp dport {{ {port.blue}, {port.green} }} ct original proto-dst != {port.public} '
@@ -94,7 +94,7 @@ def _chain(name: str, kind: str, hook: str, priority: str, rules: t.Iterable[str
     return f"  chain {name} {{\n    type {kind} hook {hook} priority {priority}; policy accept;\n{body}  }}\n"
 
 
-def position_of(listing: t.Optional[t.Mapping[str, t.Any]], ports: t.Sequence[Ports]) -> str:
+def position_of(listing: t.Mapping[str, t.Any] | None, ports: t.Sequence[Ports]) -> str:
     """The position that the output of ``nft --json list table`` stands for.
 
     Anything but exactly our own rules is V(absent): a half-written or edited switch is put in place again.

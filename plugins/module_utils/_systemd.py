@@ -7,15 +7,23 @@ from __future__ import annotations
 import subprocess
 import typing as t
 
-PROPERTIES = ("ActiveState", "SubState", "NRestarts", "InvocationID", "MainPID", "ActiveEnterTimestamp", "Result")
+PROPERTIES = (
+    "ActiveState",
+    "SubState",
+    "NRestarts",
+    "InvocationID",
+    "MainPID",
+    "ActiveEnterTimestamp",
+    "Result",
+)
 
 
-def parse_show(text: str) -> t.List[t.Dict[str, str]]:
+def parse_show(text: str) -> list[dict[str, str]]:
     """The property mappings in the output of ``systemctl show``, one for each unit asked for."""
     return [dict(line.split("=", 1) for line in block.splitlines() if "=" in line) for block in text.split("\n\n")]
 
 
-def show(*units: str) -> t.List[t.Dict[str, str]]:
+def show(*units: str) -> list[dict[str, str]]:
     """The properties of the units. A unit that does not exist is ``inactive``."""
     return parse_show(_run("show", f"--property={','.join(PROPERTIES)}", "--", *units))
 
@@ -41,7 +49,7 @@ def forget_failure(unit: str) -> None:
     subprocess.run(["systemctl", "reset-failed", "--", unit], capture_output=True, check=False)
 
 
-def journal(unit: str, lines: int) -> t.List[str]:
+def journal(unit: str, lines: int) -> list[str]:
     """The last lines that the unit wrote, without dates and host names."""
     answer = subprocess.run(
         ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],

@@ -15,11 +15,11 @@ def tree_name(files: t.Mapping[str, str]) -> str:
     """A name that only this content has. Raises ValueError for a path that leads out of the tree."""
     for path in files:
         if inner_path(path) != path:
-            raise ValueError(f"{ascii(path)} is not in its shortest form; it wants {ascii(inner_path(path))}")
+            raise ValueError(f"{path!a} is not in its shortest form; it wants {inner_path(path)!a}")
     return hashlib.sha256(json.dumps(dict(files), sort_keys=True).encode()).hexdigest()[:12]
 
 
-def differences(before: t.Mapping[str, str], after: t.Mapping[str, str]) -> t.List[t.Dict[str, str]]:
+def differences(before: t.Mapping[str, str], after: t.Mapping[str, str]) -> list[dict[str, str]]:
     """What differs, file by file, as Ansible shows it."""
     return [
         {

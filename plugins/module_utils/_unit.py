@@ -36,7 +36,7 @@ def exec_words(words: t.Iterable[t.Any]) -> str:
 
 def _word(word: str) -> str:
     if CONTROL.search(word):
-        raise ValueError(f"{ascii(word)}: a word of a command holds a control character")
+        raise ValueError(f"{word!a}: a word of a command holds a control character")
     literal = word.replace("%", "%%").replace("$", "$$")
     if PLAIN_WORD.fullmatch(literal):
         return literal
@@ -46,7 +46,7 @@ def _word(word: str) -> str:
 
 def _name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
-        raise ValueError(f"{ascii(name)} is no name of a unit's section or directive")
+        raise ValueError(f"{name!a} is no name of a unit's section or directive")
     return name
 
 
@@ -55,5 +55,5 @@ def _value(name: str, value: t.Any) -> str:
         return "true" if value else "false"
     text = str(value)
     if CONTROL.search(text) or text.endswith("\\"):
-        raise ValueError(f"{name}: {ascii(text)} does not stay on its line")
+        raise ValueError(f"{name}: {text!a} does not stay on its line")
     return text

@@ -69,11 +69,10 @@ import tempfile
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
 from ansible_collections.evenkeel.fleet.plugins.module_utils._trees import differences, tree_name
 
-SPEC: t.Dict[str, t.Any] = {
+SPEC: dict[str, t.Any] = {
     "path": {"type": "path", "required": True},
     "files": {"type": "dict", "required": True},
     "validate": {"type": "list", "elements": "str", "required": True},
@@ -81,7 +80,7 @@ SPEC: t.Dict[str, t.Any] = {
 }
 
 
-def read_tree(root: str) -> t.Dict[str, str]:
+def read_tree(root: str) -> dict[str, str]:
     found = {}
     for folder, _dirs, names in os.walk(root):
         for name in names:
@@ -127,7 +126,7 @@ def main() -> None:
     path, links = module.params["path"], module.params["links"]
     files = {name: str(content) for name, content in module.params["files"].items()}
     current = f"{path}/current"
-    result: t.Dict[str, t.Any] = {}
+    result: dict[str, t.Any] = {}
     try:
         name = tree_name(files)
         before_name = _files.read_link(current)

@@ -146,12 +146,11 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import Policy, Verdict, together, watch
 from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import probe_of
 
-SPEC: t.Dict[str, t.Any] = {
+SPEC: dict[str, t.Any] = {
     "probes": {
         "type": "list",
         "elements": "dict",
@@ -193,7 +192,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=False, healthy=True, cause="", looks=0, seconds=0.0, timeline=[])
-    result: t.Dict[str, t.Any] = {}
+    result: dict[str, t.Any] = {}
     try:
         verdict = gate(module.params)
         result = {**asdict(verdict), "timeline": list(verdict.timeline)}

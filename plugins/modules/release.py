@@ -12,7 +12,8 @@ description:
   - A release is a directory that holds everything that decides how an instance behaves, namely the artifact,
     the systemd unit, and for each slot the environment and config files. It never changes once it has its name.
   - Its id is C(<version>-<digest>); equal inputs give an equal id on every host.
-  - It is put together beside the others, verified, synced to disk, and published by a rename. A damaged one is replaced.
+  - It is put together beside the others, verified, synced to disk, and published by a rename. A damaged one is
+    replaced.
 attributes:
   check_mode:
     description: Can run in check mode and predicts whether anything would change.
@@ -131,13 +132,12 @@ import grp
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, prunable, release_files
 
-SPEC: t.Dict[str, t.Any] = {
+SPEC: dict[str, t.Any] = {
     **SERVICE,
     "state": {"type": "str", "choices": ["staged", "current"], "default": "staged"},
     "id": {"type": "str"},
@@ -180,7 +180,7 @@ def group_id(name: str) -> int:
         raise ValueError(f"group {name} does not exist on this host; create it before staging a release") from None
 
 
-def stage(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
+def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     params = module.params
     content = content_of(params, layout)
     before = _staging.installed(layout)
@@ -199,7 +199,7 @@ def stage(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
     }
 
 
-def make_current(module: AnsibleModule, layout: Layout) -> t.Dict[str, t.Any]:
+def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     wanted = module.params["id"]
     before = {
         "current": release_of(_files.read_link(layout.current)),
@@ -243,7 +243,7 @@ def main() -> None:
         ],
     )
     act = {"staged": stage, "current": make_current}[module.params["state"]]
-    result: t.Dict[str, t.Any] = {}
+    result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         result = act(module, layout)

@@ -60,18 +60,17 @@ switch:
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _staging
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
-SPEC: t.Dict[str, t.Any] = {**SERVICE, **PORTS}
+SPEC: dict[str, t.Any] = {**SERVICE, **PORTS}
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    result: t.Dict[str, t.Any] = {}
+    result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         ports = [Ports(**port) for port in module.params["ports"]]

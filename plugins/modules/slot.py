@@ -78,13 +78,12 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
-SPEC: t.Dict[str, t.Any] = {
+SPEC: dict[str, t.Any] = {
     **SERVICE,
     **PORTS,
     "slot": {"type": "str", "choices": ["blue", "green"], "required": True},
@@ -95,7 +94,7 @@ SPEC: t.Dict[str, t.Any] = {
 JOURNAL_LINES = 20
 
 
-def is_as_wanted(now: t.Mapping[str, t.Any], state: str, release: t.Optional[str]) -> bool:
+def is_as_wanted(now: t.Mapping[str, t.Any], state: str, release: str | None) -> bool:
     if state == "started":
         return bool(now["running"] and now["enabled"] and now["release"] == release)
     return not (now["running"] or now["enabled"] or now["release"])
@@ -132,7 +131,7 @@ def main() -> None:
         required_if=[("state", "started", ["release"])],
     )
     slot, state, release = (module.params[name] for name in ("slot", "state", "release"))
-    result: t.Dict[str, t.Any] = {}
+    result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         slots = _instances.observe_slots(layout)

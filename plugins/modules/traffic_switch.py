@@ -78,14 +78,25 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _connections, _files, _instances, _nft, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import (
+    _connections,
+    _files,
+    _instances,
+    _nft,
+    _systemd,
+)
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._drain import wait_until_drained
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
-from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import POSITIONS, UNIT, Ports, check_ports, ruleset
+from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import (
+    POSITIONS,
+    UNIT,
+    Ports,
+    check_ports,
+    ruleset,
+)
 
-SPEC: t.Dict[str, t.Any] = {
+SPEC: dict[str, t.Any] = {
     **SERVICE,
     **PORTS,
     "position": {"type": "str", "choices": list(POSITIONS)},
@@ -118,7 +129,7 @@ def move(layout: Layout, ports: t.Sequence[Ports], position: str) -> None:
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     position, drained = module.params["position"], module.params["drained"]
-    result: t.Dict[str, t.Any] = {}
+    result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         ports = [Ports(**port) for port in module.params["ports"]]
@@ -126,7 +137,10 @@ def main() -> None:
         seen = _instances.observe_switch(layout, ports)
         wanted = position or seen
         kept = _files.read_text(layout.switch_file)
-        changed = position is not None and (seen, kept) != (position, ruleset(layout.switch_table, ports, position))
+        changed = position is not None and (seen, kept) != (
+            position,
+            ruleset(layout.switch_table, ports, position),
+        )
         if changed and not module.check_mode:
             move(layout, ports, wanted)
         result = {
