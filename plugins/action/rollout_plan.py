@@ -36,9 +36,10 @@ class ActionModule(ActionBase):
             batches=max(batches.values(), default=0),
             needed=bool(lines),
             plan=lines,
-            # A plan is made to be read, not only with -v.
-            _ansible_verbose_always=bool(lines),
         )
+        # A plan is made to be read, not only with -v; the callback would show all of the result or nothing.
+        for host, line in lines.items():
+            self._display.display(f"{host}: {line}")
         return result
 
     def _state(self, host: t.Mapping[str, t.Any]) -> HostState:
