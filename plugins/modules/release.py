@@ -27,11 +27,12 @@ options:
       - V(staged) makes sure that the release is there and whole.
       - V(current) records O(id) as the release that the host settled on, the one before as C(previous), and removes
         releases that nobody needs any more.
+      - V(absent) removes the release O(id). One that is in use is refused.
     type: str
-    choices: [staged, current]
+    choices: [staged, current, absent]
     default: staged
   id:
-    description: Id of the release to record. Required for O(state=current).
+    description: Id of the release. Required for O(state=current) and O(state=absent).
     type: str
   version:
     description: Version of the artifact. Required for O(state=staged).
@@ -139,7 +140,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Con
 
 SPEC: dict[str, t.Any] = {
     **SERVICE,
-    "state": {"type": "str", "choices": ["staged", "current"], "default": "staged"},
+    "state": {"type": "str", "choices": ["staged", "current", "absent"], "default": "staged"},
     "id": {"type": "str"},
     "version": {"type": "str"},
     "artifact": {"type": "str"},
@@ -233,6 +234,25 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     }
 
 
+def remove(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
+    unwanted = module.params["id"]
+    path = layout.release(unwanted)
+    before = _staging.installed(layout)
+    if unwanted in _staging.linked(layout):
+        raise ValueError(f"release {unwanted} is in use: it is current, previous or in a slot; nothing was removed")
+    if unwanted in before and not module.check_mode:
+        _staging.remove(layout, unwanted)
+    return {
+        "changed": unwanted in before,
+        "id": unwanted,
+        "path": path,
+        "diff": {
+            "before": {"releases": before},
+            "after": {"releases": [release for release in before if release != unwanted]},
+        },
+    }
+
+
 def main() -> None:
     module = AnsibleModule(
         argument_spec=SPEC,
@@ -240,9 +260,10 @@ def main() -> None:
         required_if=[
             ("state", "staged", ["version", "artifact", "artifact_sha256", "unit"]),
             ("state", "current", ["id"]),
+            ("state", "absent", ["id"]),
         ],
     )
-    act = {"staged": stage, "current": make_current}[module.params["state"]]
+    act = {"staged": stage, "current": make_current, "absent": remove}[module.params["state"]]
     result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
