@@ -7,7 +7,7 @@ import typing as t
 from pathlib import Path
 
 import yaml
-from ansible.errors import AnsibleError
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _settings
@@ -22,7 +22,11 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         _validated, arguments = self.validate_argument_spec(
-            {"role_path": {"type": "path", "required": True}, "formats": {"type": "dict", "default": {}}}
+            {
+                "role_path": {"type": "path", "required": True},
+                "formats": {"type": "dict", "default": {}},
+                "distinct": {"type": "list", "elements": "str", "default": []},
+            }
         )
         role = Path(arguments["role_path"])
         spec = self._argument_spec(role)
@@ -33,6 +37,7 @@ class ActionModule(ActionBase):
         known = {name: value for name, value in settings.items() if name in spec}
         problems += ArgumentSpecValidator(spec).validate(known).error_messages
         problems += _settings.malformed_values(known, arguments["formats"], secret)
+        problems += _settings.repeated_values(known, arguments["distinct"])
         shown = {name: value for name, value in known.items() if name not in secret}
         result.update(changed=False, problems=problems, settings=shown)
         if problems:
@@ -55,7 +60,7 @@ class ActionModule(ActionBase):
             try:
                 settings[name] = self._templar.template(task_vars[name])
             except AnsibleError as exc:
-                # A secret's template may carry a literal secret; its error would quote it.
-                cause = _settings.HIDDEN if name in secret else str(exc)
-                problems.append(f"{name} cannot be evaluated: {cause}")
+                # A secret's template may carry a literal secret, and an error would quote it; a name is no secret.
+                hide = name in secret and not isinstance(exc, AnsibleUndefinedVariable)
+                problems.append(f"{name} cannot be evaluated: {'its template is wrong' if hide else exc}")
         return settings, problems

@@ -124,6 +124,15 @@ def malformed_values(
     return problems
 
 
+def repeated_values(settings: t.Mapping[str, t.Any], paths: t.Iterable[str]) -> list[str]:
+    """One sentence for each value that stands at more than one of the paths."""
+    labels: dict[str, list[str]] = {}
+    for path in paths:
+        for label, value in select(dict(settings), path):
+            labels.setdefault(str(value), []).append(label)
+    return [f"{' and '.join(where)} are all {value}; they must differ" for value, where in labels.items() if where[1:]]
+
+
 def show(value: t.Any, hide: bool = False) -> str:
     if hide:
         return HIDDEN

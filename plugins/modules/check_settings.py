@@ -37,6 +37,11 @@ options:
         V(single_line), V(size), V(sql_identifier), V(url_path), V(user_name) and V(version).
     type: dict
     default: {}
+  distinct:
+    description: Paths at which every value must differ from all others, such as ports of one host.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
