@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
         problems += _settings.unknown_names(settings, spec)
         known = {name: value for name, value in settings.items() if name in spec}
         problems += ArgumentSpecValidator(spec).validate(known).error_messages
+        problems += _settings.misshapen_values(known, spec)
         problems += _settings.malformed_values(known, arguments["formats"], secret)
         problems += _settings.repeated_values(known, arguments["distinct"])
         shown = {name: value for name, value in known.items() if name not in secret}

@@ -20,7 +20,8 @@ class Format:
     wants: str
 
     def accepts(self, value: str) -> bool:
-        return re.fullmatch(self.pattern, value) is not None
+        # Digits are ASCII digits: what reads the value later knows no others.
+        return re.fullmatch(self.pattern, value, re.ASCII) is not None
 
 
 FORMATS: dict[str, Format] = {
@@ -46,20 +47,20 @@ FORMATS: dict[str, Format] = {
     "file_mode": Format(r"0[0-7]{3}", "four octal digits as a string, such as '0640'"),
     "address": Format(
         r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
-        r"|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]+",
+        r"|(?=[^:]{0,4}:)[0-9A-Fa-f:.]{2,45}",
         "an IP address or a host name",
     ),
     "server_name": Format(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host name, *.host name or _"),
-    "size": Format(r"\d+\s?([kKMGT]i?[bB]?|[bB])?", "a size such as 256M"),
+    "size": Format(r"\d+ ?([kKMGT]i?[bB]?|[bB])?", "a size such as 256M"),
     "memory_limit": Format(r"infinity|[1-9]\d*[KMGT]?|[1-9]\d?%", "a memory limit such as 512M, or infinity"),
     "cpu_quota": Format(r"|[1-9]\d*%", "a percentage of one CPU such as 50%, or nothing"),
     "batch": Format(r"[1-9]\d*|([1-9]\d?|100)%", "a number of hosts or a percentage such as 25%"),
-    "duration": Format(r"\d+(ms|s|m|min|h|d)?", "a duration such as 30s"),
+    "duration": Format(r"\d+(ms|s|m|h|d)?", "a duration such as 30s"),
     "cron_schedule": Format(
         r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}",
         "five cron fields such as '0 2 * * *'",
     ),
-    "single_line": Format(r"[^\x00-\x08\x0a-\x1f\x7f\x85\u2028\u2029]*", "one line without control characters"),
+    "single_line": Format(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", "one line without control characters"),
 }
 
 
@@ -71,6 +72,40 @@ def unknown_names(names: t.Iterable[str], known: t.Iterable[str]) -> list[str]:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; known are: {', '.join(known)}"
         problems.append(f"{name} is not a setting of this role{hint}")
+    return problems
+
+
+SHAPES: dict[str, tuple[type, str]] = {
+    "list": (list, "a list"),
+    "dict": (dict, "a mapping"),
+    "bool": (bool, "true or false"),
+}
+
+
+def misshapen_values(
+    settings: t.Mapping[str, t.Any], spec: t.Mapping[str, t.Any], hide: bool = False, where: str = ""
+) -> list[str]:
+    """One sentence for each value that Ansible's own check would convert, and templates then see unconverted.
+
+    To that check C(a b) is as good as the list C([a b]), C(x=1) as a mapping, C(no) as false, and null as anything.
+    """
+    problems = []
+    for name in sorted(set(settings) & set(spec)):
+        option, value, label = spec[name], settings[name], f"{where}{name}"
+        hidden = hide or bool(option.get("no_log"))
+        shape, wanted = SHAPES.get(option.get("type", "str"), (object, ""))
+        if value is None:
+            if option.get("required") or option.get("default") is not None:
+                problems.append(f"{label} is null; it wants a value, or to be left out")
+        elif not isinstance(value, shape):
+            problems.append(f"{label} is {show(value, hidden)}; it wants {wanted}")
+        elif "options" in option:
+            inner = {f"{label}[{i}]": entry for i, entry in enumerate(value)} if shape is list else {label: value}
+            for place, entry in inner.items():
+                if isinstance(entry, dict):
+                    problems += misshapen_values(entry, option["options"], hidden, f"{place}.")
+                else:
+                    problems.append(f"{place} is {show(entry, hidden)}; it wants a mapping")
     return problems
 
 

@@ -1,0 +1,42 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import addresses
+
+GROUPS = {"app": ["app1", "app2"], "notes": ["app2"], "empty": []}
+HOSTVARS = {
+    "app1": {"ansible_host": "192.0.2.1"},
+    "app2": {"ansible_host": "192.0.2.2", "fleet_address": "10.0.0.2"},
+    "db1": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["app"], ["192.0.2.1", "10.0.0.2"]),
+        (["db1"], ["db1"]),
+        (["app2", "app1"], ["10.0.0.2", "192.0.2.1"]),
+        (["notes", "app", "app2"], ["10.0.0.2", "192.0.2.1"]),
+        (["empty"], []),
+        ([], []),
+    ],
+)
+def test_addresses(names: list[str], found: list[str]) -> None:
+    assert addresses(names, GROUPS, HOSTVARS) == found
+
+
+def test_an_empty_fleet_address_is_none() -> None:
+    assert addresses(["x"], {}, {"x": {"fleet_address": "", "ansible_host": "192.0.2.9"}}) == ["192.0.2.9"]
+
+
+def test_a_group_goes_before_a_host_of_the_same_name() -> None:
+    assert addresses(["app1"], {"app1": ["db1"]}, HOSTVARS) == ["db1"]
+
+
+def test_a_name_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="ap1 is neither a group nor a host of the inventory"):
+        addresses(["app", "ap1"], GROUPS, HOSTVARS)
