@@ -17,7 +17,7 @@ import subprocess
 import sys
 import typing as t
 from dataclasses import asdict, dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 CONFIG = Path("/etc/evenkeel-backup.json")
@@ -44,10 +44,10 @@ class Result:
     bytes: int = 0
     sha256: str = ""
     error: str = ""
-    removed: t.List[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
 
 
-def sources(databases: t.Iterable[str]) -> t.List[Source]:
+def sources(databases: t.Iterable[str]) -> list[Source]:
     found = [
         Source(
             f"database/{name}",
@@ -63,7 +63,7 @@ def sources(databases: t.Iterable[str]) -> t.List[Source]:
     return found
 
 
-def expired(names: t.Iterable[str], now: datetime, keep_days: int) -> t.List[str]:
+def expired(names: t.Iterable[str], now: datetime, keep_days: int) -> list[str]:
     """The backups of one source that may go: older than keep_days and not among the newest.
 
     A name that is not one of ours is neither counted nor removed.
@@ -73,12 +73,12 @@ def expired(names: t.Iterable[str], now: datetime, keep_days: int) -> t.List[str
     return [name for when, name in taken[:-KEEP_AT_LEAST] if when < limit]
 
 
-def taken_at(name: str) -> t.Optional[datetime]:
+def taken_at(name: str) -> datetime | None:
     stamp, _dot, suffix = name.partition(".")
     if suffix not in ("dump", "sql"):
         return None
     try:
-        return datetime.strptime(stamp, STAMP).replace(tzinfo=timezone.utc)
+        return datetime.strptime(stamp, STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
 
@@ -102,33 +102,31 @@ def run(command: t.Sequence[str], stdin: t.IO[bytes] | int, stdout: t.IO[bytes] 
         raise ValueError(f"{command[0]} failed with status {done.returncode}: {said}")
 
 
-def back_up(source: Source, root: Path, stamp: str) -> Result:
-    place = root / source.name
+def back_up(source: Source, place: Path, stamp: str, result: Result) -> None:
     place.mkdir(parents=True, exist_ok=True)
     for leftover in place.glob("*.part"):  # of a run that was killed: the lock is ours
         leftover.unlink()
-    name = f"{stamp}{source.suffix}"
-    part = place / f"{name}.part"
+    final = place / f"{stamp}{source.suffix}"
+    part = place / f"{final.name}.part"
     try:
         with part.open("w+b") as file:
             run(source.dump, subprocess.DEVNULL, file)
             os.fsync(file.fileno())
-            size = file.seek(0, os.SEEK_END)
-            if size == 0:
+            result.bytes = file.seek(0, os.SEEK_END)
+            if result.bytes == 0:
                 raise ValueError(f"{source.dump[0]} wrote nothing")
             file.seek(0)
             run(source.read, file, subprocess.DEVNULL)
             file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        (place / f"{name}.sha256").write_text(f"{digest}  {name}\n", encoding="ascii")
-        part.rename(place / name)
-    except (OSError, ValueError) as exc:
+            result.sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        Path(f"{final}.sha256").write_text(f"{result.sha256}  {final.name}\n", encoding="ascii")
+        part.rename(final)
+        result.file = str(final)
+    finally:
         part.unlink(missing_ok=True)
-        return Result(source.name, error=str(exc))
-    return Result(source.name, ok=True, file=str(place / name), bytes=size, sha256=digest)
 
 
-def expire(place: Path, now: datetime, keep_days: int) -> t.List[str]:
+def expire(place: Path, now: datetime, keep_days: int) -> list[str]:
     gone = expired((path.name for path in place.iterdir()), now, keep_days)
     for name in gone:
         (place / name).unlink()
@@ -151,22 +149,26 @@ def main() -> int:
 
 
 def back_up_all(root: Path, databases: t.Sequence[str], keep_days: int) -> int:
-    started = datetime.now(timezone.utc)
+    started = datetime.now(UTC)
     results = []
     for source in sources(databases):
-        result = back_up(source, root, started.strftime(STAMP))
-        if result.ok:  # a source that fails keeps all it has
-            result.removed = expire(root / source.name, started, keep_days)
-            print(f"<6>{source.name}: {result.bytes} bytes, read through, {len(result.removed)} old ones removed")
-        else:
-            print(f"<3>{source.name}: no backup: {result.error}")
+        result = Result(source.name)
+        place = root / source.name
+        try:
+            back_up(source, place, started.strftime(STAMP), result)
+            result.removed = expire(place, started, keep_days)  # where the backup failed, all the old ones stay
+            result.ok = True
+            print(f"<6>{source.name}: {result.bytes} bytes, read through; removed {len(result.removed)} old ones")
+        except (OSError, ValueError) as exc:
+            result.error = str(exc)
+            print(f"<3>{source.name}: {exc}; new backup: {result.file or 'none'}")
         results.append(result)
     write_status(root, started, results)
     return 0 if all(result.ok for result in results) else 1
 
 
 def write_status(root: Path, started: datetime, results: t.Sequence[Result]) -> None:
-    finished = datetime.now(timezone.utc)
+    finished = datetime.now(UTC)
     status = {
         "ok": all(result.ok for result in results),
         "started": started.isoformat(timespec="seconds"),
