@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import getpass
+import secrets
+import socket
+import time
 import typing as t
 from dataclasses import asdict
 
@@ -20,6 +24,7 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         result.update(changed=False)
+        _validated, arguments = self.validate_argument_spec({"rollout": {"type": "str", "default": ""}})
         try:
             plans = plan_fleet(
                 {host: self._state(variables["hostvars"][host]) for host in variables["ansible_play_hosts"]}
@@ -36,10 +41,14 @@ class ActionModule(ActionBase):
             batches=max(batches.values(), default=0),
             needed=bool(lines),
             plan=lines,
+            # A second plan, made under the lease, is of the same rollout.
+            rollout=arguments["rollout"] or rollout_id(),
+            owner=owner(variables),
         )
-        # A plan is made to be read, not only with -v; the callback would show all of the result or nothing.
-        for host, line in lines.items():
-            self._display.display(f"{host}: {line}")
+        if arguments["rollout"]:
+            # The plan that counts is there to be read, not only with -v; a callback shows all of a result or nothing.
+            for host, line in lines.items():
+                self._display.display(f"{host}: {line}")
         return result
 
     def _state(self, host: t.Mapping[str, t.Any]) -> HostState:
@@ -48,5 +57,17 @@ class ActionModule(ActionBase):
             service=settings["app_name"],
             wanted=host["__app_release"]["id"],
             batches=settings["app_batches"],
-            seen=host["__app_info"],
+            # What was seen under the lease is what counts, once there is one.
+            seen=host.get("__app_lease", {}).get("seen") or host["__app_info"],
         )
+
+
+def rollout_id() -> str:
+    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
+
+
+def owner(variables: dict[str, t.Any]) -> str:
+    """Who is at work: the user and machine that run Ansible, and the job where AWX runs it."""
+    job = variables.get("awx_job_id")
+    person = variables.get("awx_user_name") or getpass.getuser()
+    return f"{person}@{socket.gethostname()}" + (f", job {job}" if job else "")

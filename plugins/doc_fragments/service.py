@@ -24,6 +24,16 @@ requirements:
   - A Linux host with systemd 252 or newer and Python 3.11 or newer
 """
 
+    ROLLOUT = r"""
+options:
+  rollout:
+    description:
+      - Id of the rollout that makes the change. It is refused unless that rollout holds the lease of the service, see
+        M(evenkeel.fleet.rollout_lease).
+      - Without it a change is refused while any rollout holds the lease.
+    type: str
+"""
+
     PORTS = r"""
 options:
   ports:

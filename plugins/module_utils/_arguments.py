@@ -11,6 +11,8 @@ SERVICE: dict[str, t.Any] = {
     "root": {"type": "path"},
 }
 
+ROLLOUT: dict[str, t.Any] = {"rollout": {"type": "str"}}
+
 PORTS: dict[str, t.Any] = {
     "ports": {
         "type": "list",

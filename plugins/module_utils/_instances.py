@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import typing as t
 
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _nft, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _nft, _staging, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import ABSENT, Ports, position_of
 
@@ -24,6 +24,17 @@ def observe_slots(layout: Layout) -> dict[str, dict[str, t.Any]]:
             "enabled": bool(_files.read_link(layout.enabled_link(slot))),
         }
         for slot, properties in zip(SLOTS, shown, strict=True)
+    }
+
+
+def observe(layout: Layout, ports: t.Sequence[Ports]) -> dict[str, t.Any]:
+    """Everything that a rollout has to know of the service on this host."""
+    return {
+        "releases": _staging.installed(layout),
+        "current": release_of(_files.read_link(layout.current)),
+        "previous": release_of(_files.read_link(layout.previous)),
+        "slots": observe_slots(layout),
+        "switch": observe_switch(layout, ports),
     }
 
 

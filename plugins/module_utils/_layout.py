@@ -67,6 +67,10 @@ class Layout:
         return f"/etc/systemd/system/multi-user.target.wants/{self.unit(slot)}"
 
     @property
+    def state(self) -> str:
+        return f"/var/lib/evenkeel/{self.service}"
+
+    @property
     def switch_table(self) -> str:
         return f"evenkeel_{self.service}"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import CLOSED, SLOTS, other_slot
 
@@ -18,7 +18,8 @@ class HostPlan:
     """What a rollout means for one host.
 
     ``old_slot`` is the occupied slot beside ``new_slot``, if any. ``undo_position`` is where the switch goes if the
-    release is not kept. ``batch`` is -1 where there is nothing to do.
+    release is not kept. ``batch`` is -1 where there is nothing to do. ``arbiter`` is the service's first host: whoever
+    gets the lease there may go on to the others, so of two rollouts exactly one wins.
     """
 
     service: str
@@ -28,6 +29,7 @@ class HostPlan:
     new_slot: str
     undo_position: str
     batch: int = NO_BATCH
+    arbiter: str = ""
 
     def sentence(self, batches: int) -> str:
         before = f"{self.release_from} ({self.old_slot})" if self.release_from else "nothing"
@@ -121,16 +123,18 @@ class HostState:
 def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
     """A plan for every host, in inventory order. Batches never straddle services; services go side by side."""
     plans: dict[str, HostPlan] = {}
+    arbiters: dict[str, str] = {}
     work: dict[str, list[str]] = {}
     for name, host in hosts.items():
-        plans[name], needed = plan_host(host.service, host.seen, host.wanted)
+        plan, needed = plan_host(host.service, host.seen, host.wanted)
+        plans[name] = replace(plan, arbiter=arbiters.setdefault(host.service, name))
         if needed:
             work.setdefault(host.service, []).append(name)
     for names in work.values():
         sizes = batch_sizes(len(names), hosts[names[0]].batches)
         numbers = [number for number, size in enumerate(sizes) for _host in range(size)]
         for name, number in zip(names, numbers, strict=True):
-            plans[name] = HostPlan(**{**plans[name].__dict__, "batch": number})
+            plans[name] = replace(plans[name], batch=number)
     return plans
 
 

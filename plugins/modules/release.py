@@ -90,6 +90,7 @@ options:
     default: 3
 extends_documentation_fragment:
   - evenkeel.fleet.service
+  - evenkeel.fleet.service.rollout
 """
 
 EXAMPLES = r"""
@@ -133,13 +134,14 @@ import grp
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging
-from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging, _state
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, prunable, release_files
 
 SPEC: dict[str, t.Any] = {
     **SERVICE,
+    **ROLLOUT,
     "state": {"type": "str", "choices": ["staged", "current", "absent"], "default": "staged"},
     "id": {"type": "str"},
     "version": {"type": "str"},
@@ -213,6 +215,8 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     previous = before["current"] if moves and before["current"] else before["previous"]
     in_use = (_staging.linked(layout) - {before["previous"]}) | {wanted, previous}
     removed = prunable(before["releases"], in_use, module.params["keep"])
+    if moves:
+        _state.check_write(layout, module)
     if not module.check_mode:
         if moves:
             if previous:
@@ -240,6 +244,8 @@ def remove(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     before = _staging.installed(layout)
     if unwanted in _staging.linked(layout):
         raise ValueError(f"release {unwanted} is in use: it is current, previous or in a slot; nothing was removed")
+    if unwanted in before:
+        _state.check_write(layout, module)
     if unwanted in before and not module.check_mode:
         _staging.remove(layout, unwanted)
     return {

@@ -17,6 +17,11 @@ attributes:
   diff_mode:
     description: Has nothing to show in diff mode.
     support: none
+options:
+  entries:
+    description: How many entries of the journal to return.
+    type: int
+    default: 10
 extends_documentation_fragment:
   - evenkeel.fleet.service
   - evenkeel.fleet.service.ports
@@ -55,17 +60,31 @@ switch:
   description: Position of the switch, V(blue), V(green), V(closed) or V(absent).
   type: str
   returned: success
+lease:
+  description: The lease that a rollout holds or held when it ended too early; empty if there is none.
+  type: dict
+  returned: success
+journal:
+  description: The last entries of the journal, oldest first.
+  type: list
+  elements: dict
+  returned: success
+  sample:
+    - {at: 1767323055.0, rollout: 20260102T030405Z-a1b2, owner: deploy@control, outcome: kept, seconds: 9.8}
 """
 
+import time
 import typing as t
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _staging
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
-from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
+from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import LONGEST
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
-SPEC: dict[str, t.Any] = {**SERVICE, **PORTS}
+SPEC: dict[str, t.Any] = {**SERVICE, **PORTS, "entries": {"type": "int", "default": 10}}
 
 
 def main() -> None:
@@ -74,12 +93,11 @@ def main() -> None:
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         ports = [Ports(**port) for port in module.params["ports"]]
+        lease = _state.read_lease(layout)
         result = {
-            "releases": _staging.installed(layout),
-            "current": release_of(_files.read_link(layout.current)),
-            "previous": release_of(_files.read_link(layout.previous)),
-            "slots": _instances.observe_slots(layout),
-            "switch": _instances.observe_switch(layout, ports),
+            **_instances.observe(layout, ports),
+            "lease": {**asdict(lease), "live": lease.is_live(time.time(), LONGEST)} if lease else {},
+            "journal": _state.history(layout, module.params["entries"]),
         }
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))

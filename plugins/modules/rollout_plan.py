@@ -21,7 +21,11 @@ attributes:
   diff_mode:
     description: Has nothing to show in diff mode.
     support: none
-options: {}
+options:
+  rollout:
+    description: Id of the rollout to plan again. Without it a new one is made.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""
@@ -56,5 +60,14 @@ needed:
 plan:
   description: A sentence for each host that has something to do.
   type: dict
+  returned: success
+rollout:
+  description: Id of the rollout.
+  type: str
+  returned: success
+  sample: 20260102T030405Z-a1b2
+owner:
+  description: Who is at work, for people.
+  type: str
   returned: success
 """

@@ -35,6 +35,7 @@ options:
     type: str
 extends_documentation_fragment:
   - evenkeel.fleet.service
+  - evenkeel.fleet.service.rollout
   - evenkeel.fleet.service.ports
 """
 
@@ -78,13 +79,14 @@ import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _systemd
-from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _state, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
 SPEC: dict[str, t.Any] = {
     **SERVICE,
+    **ROLLOUT,
     **PORTS,
     "slot": {"type": "str", "choices": ["blue", "green"], "required": True},
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
@@ -146,6 +148,8 @@ def main() -> None:
                 "after": {"slot": slot, "release": release or "", "running": state == "started"},
             },
         }
+        if changed:
+            _state.check_write(layout, module)
         if changed and not module.check_mode:
             ports = [Ports(**port) for port in module.params["ports"]]
             carries_traffic = _instances.observe_switch(layout, ports) == slot

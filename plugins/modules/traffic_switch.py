@@ -39,6 +39,7 @@ options:
     default: 30
 extends_documentation_fragment:
   - evenkeel.fleet.service
+  - evenkeel.fleet.service.rollout
   - evenkeel.fleet.service.ports
 """
 
@@ -83,9 +84,10 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import (
     _files,
     _instances,
     _nft,
+    _state,
     _systemd,
 )
-from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._drain import wait_until_drained
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import (
@@ -98,6 +100,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import (
 
 SPEC: dict[str, t.Any] = {
     **SERVICE,
+    **ROLLOUT,
     **PORTS,
     "position": {"type": "str", "choices": list(POSITIONS)},
     "drained": {"type": "str", "choices": ["blue", "green"]},
@@ -141,6 +144,8 @@ def main() -> None:
             position,
             ruleset(layout.switch_table, ports, position),
         )
+        if changed:
+            _state.check_write(layout, module)
         if changed and not module.check_mode:
             move(layout, ports, wanted)
         result = {

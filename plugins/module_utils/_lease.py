@@ -1,0 +1,89 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. Who may change a service on a host, and until when. Times are the host's own seconds."""
+
+from __future__ import annotations
+
+import typing as t
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right of one rollout to change a service on a host until ``expires``, unless it is renewed.
+
+    ``process`` names the process on the controller that holds it, so that the controller itself can tell a dead one.
+    """
+
+    rollout: str
+    owner: str
+    process: str
+    taken: float
+    expires: float
+
+    @classmethod
+    def read(cls, stored: t.Mapping[str, t.Any]) -> Lease | None:
+        """The lease in a stored mapping, or None where there is none or it cannot be read."""
+        try:
+            return cls(
+                rollout=str(stored["rollout"]),
+                owner=str(stored["owner"]),
+                process=str(stored["process"]),
+                taken=float(stored["taken"]),
+                expires=float(stored["expires"]),
+            )
+        except (KeyError, TypeError, ValueError):
+            return None
+
+    def is_live(self, now: float, longest: float) -> bool:
+        """Whether the lease still counts. One that lies further ahead than any lease can was written by a clock
+        that has been set back since, and does not."""
+        return now < self.expires <= now + longest
+
+    def sentence(self, now: float) -> str:
+        return (
+            f"rollout {self.rollout} of {self.owner}, begun {max(0, now - self.taken):.0f} s ago; "
+            f"unless it is renewed its lease ends in {max(0, self.expires - now):.0f} s"
+        )
+
+
+# No lease lasts longer than this, so a clock that was set back cannot keep one alive for ever.
+LONGEST = 24 * 3600.0
+
+
+class HeldError(ValueError):
+    """Another rollout holds the lease."""
+
+
+def take(held: Lease | None, wanted: Lease, dead: str = "") -> Lease:
+    """The lease after a rollout took or renewed it.
+
+    ``dead`` is the id of a rollout whose process is known to have ended; its lease counts no more.
+    Raises HeldError, naming the holder, while another rollout's lease is live.
+    """
+    now, ttl = wanted.taken, wanted.expires - wanted.taken
+    if not 0 < ttl <= LONGEST:
+        raise ValueError(f"ttl is {ttl}; it wants more than 0 and at most {LONGEST:.0f} seconds")
+    if held is None or held.rollout == dead:
+        return wanted
+    if held.rollout == wanted.rollout:
+        return replace(wanted, taken=held.taken)
+    if held.is_live(now, LONGEST):
+        raise HeldError(f"another rollout is at work: {held.sentence(now)}")
+    return wanted
+
+
+def may_write(held: Lease | None, rollout: str | None, now: float) -> None:
+    """Refuse a change by a rollout that lost its lease, and one from outside while a rollout is at work.
+
+    Raises ValueError that names the holder.
+    """
+    if rollout is None:
+        if held is not None and held.is_live(now, LONGEST):
+            raise ValueError(f"refused while another rollout is at work: {held.sentence(now)}")
+        return
+    if held is None or held.rollout != rollout:
+        holder = f"; it went to {held.sentence(now)}" if held is not None else ""
+        raise ValueError(f"rollout {rollout} does not hold the lease any more{holder}; nothing was changed")
+    if not held.is_live(now, LONGEST):
+        raise ValueError(f"the lease of rollout {rollout} ran out {now - held.expires:.0f} s ago; nothing was changed")
