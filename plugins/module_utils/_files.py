@@ -23,13 +23,21 @@ def read_link(path: str) -> str:
     """Where a link leads, or an empty string where there is none."""
     try:
         return os.readlink(path)
-    except (FileNotFoundError, OSError):
+    except OSError:
         return ""
+
+
+def make_directory(path: str) -> None:
+    """Make a directory and its missing parents, which everybody can enter whatever the umask is."""
+    if path and not os.path.isdir(path):
+        make_directory(os.path.dirname(path))
+        os.mkdir(path)
+        os.chmod(path, 0o755)
 
 
 def write_new(path: str, data: bytes, mode: int, group: int = 0) -> None:
     """Write a file that does not exist yet; never readable by more than ``mode`` says, not even for a moment."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    make_directory(os.path.dirname(path))
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(fd, "wb") as file:
         file.write(data)
@@ -41,7 +49,7 @@ def write_new(path: str, data: bytes, mode: int, group: int = 0) -> None:
 
 def write_file(path: str, data: bytes, mode: int) -> None:
     """Replace a file in one step."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    make_directory(os.path.dirname(path))
     scratch = tempfile.mktemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
     write_new(scratch, data, mode)
     os.replace(scratch, path)
@@ -50,7 +58,7 @@ def write_file(path: str, data: bytes, mode: int) -> None:
 
 def replace_link(path: str, target: str) -> None:
     """Point a link somewhere else in one step."""
-    os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+    make_directory(os.path.dirname(path))
     scratch = tempfile.mktemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
     os.symlink(target, scratch)
     os.replace(scratch, path)

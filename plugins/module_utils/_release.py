@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import posixpath
 import re
@@ -12,6 +13,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS
+from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import NO_CHARACTERS
 
 MANIFEST = "release.json"
 
@@ -63,6 +65,8 @@ def release_files(
         variables = {**environment, **slot_environment.get(slot, {})}
         made[f"{slot}/environment"] = File(environment_file(variables).encode(), 0o600)
         for path, content in files.items():
+            if not isinstance(content, str):
+                raise ValueError(f"file {path!a}: its content is a {type(content).__name__}; it wants text")
             made[f"{slot}/config/{inner_path(path)}"] = File(content.encode(), 0o640)
     return made
 
@@ -77,10 +81,16 @@ def environment_file(variables: t.Mapping[str, t.Any]) -> str:
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise ValueError(f"environment variable {name!a}: a name wants letters, digits and _")
         value = variables[name]
-        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
-        if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
+        if isinstance(value, (dict, list, tuple)):
             raise ValueError(
-                f"environment variable {name}: its value holds a control character other than newline and tab"
+                f"environment variable {name}: its value is a {type(value).__name__}; "
+                "it wants text, a number or a boolean"
+            )
+        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        if re.search(rf"[\x00-\x08\x0b-\x1f\x7f{NO_CHARACTERS}]", text):
+            raise ValueError(
+                f"environment variable {name}: its value holds a control character other than newline and tab, "
+                "or what Unicode calls no character"
             )
         if len(name) + 1 + len(text.encode()) > LONGEST_VARIABLE:
             raise ValueError(
@@ -99,17 +109,54 @@ def inner_path(path: str) -> str:
     return normal
 
 
-def check_archive_member(name: str, kind: str, link_target: str = "") -> None:
-    """Refuse what an archive must not bring: devices, and names or links that lead out of its directory."""
-    if kind not in ("file", "directory", "symlink", "hardlink"):
-        raise ValueError(f"the archive holds {name!a}, a {kind}; only files, directories and links are unpacked")
-    inner = "." if posixpath.normpath(name) == "." and kind == "directory" else inner_path(name)
-    if kind == "symlink":
-        if posixpath.isabs(link_target):
-            raise ValueError(f"the archive's link {name!a} leads to the absolute path {link_target!a}")
-        inner_path(posixpath.join(posixpath.dirname(inner), link_target))
-    if kind == "hardlink":
-        inner_path(link_target)
+@dataclass(frozen=True)
+class Member:
+    """An entry of an archive; ``target`` is where a link leads."""
+
+    name: str
+    kind: str
+    target: str = ""
+
+
+def check_archive(members: t.Sequence[Member]) -> None:
+    """Refuse what an archive must not bring: devices, and names or links that lead out of its directory.
+
+    Names are compared as text, but the kernel follows links. So nothing may lie behind a link of the archive, and a
+    link may go up only at its beginning, where it stands in real directories: then both mean the same place.
+    """
+    for member in members:
+        if member.kind not in ("file", "directory", "symlink", "hardlink"):
+            raise ValueError(
+                f"the archive holds {member.name!a}, a {member.kind}; only files, directories and links are unpacked"
+            )
+    inner = {member: "." if _is_top(member) else inner_path(member.name) for member in members}
+    files = {inner[member] for member in members if member.kind == "file"}
+    links = {inner[member] for member in members if member.kind == "symlink"}
+    for member in members:
+        behind = links.intersection(_parents(inner[member]))
+        if behind:
+            raise ValueError(f"the archive's {member.name!a} lies behind its link {behind.pop()!a}")
+        if member.kind == "symlink":
+            _check_link(member.name, posixpath.dirname(inner[member]), member.target)
+        if member.kind == "hardlink" and inner_path(member.target) not in files - links:
+            raise ValueError(f"the archive's hard link {member.name!a} leads to {member.target!a}, no file of its own")
+
+
+def _is_top(member: Member) -> bool:
+    return member.kind == "directory" and posixpath.normpath(member.name) == "."
+
+
+def _parents(path: str) -> list[str]:
+    return [path[:i] for i, character in enumerate(path) if character == "/"]
+
+
+def _check_link(name: str, folder: str, target: str) -> None:
+    if posixpath.isabs(target):
+        raise ValueError(f"the archive's link {name!a} leads to the absolute path {target!a}")
+    inner_path(posixpath.join(folder, target))
+    steps = [step for step in target.split("/") if step not in ("", ".")]
+    if ".." in itertools.dropwhile(lambda step: step == "..", steps):
+        raise ValueError(f"the archive's link {name!a} leads to {target!a}; it wants no .. after a name")
 
 
 def prunable(oldest_first: t.Sequence[str], protected: t.Collection[str], keep: int) -> list[str]:

@@ -75,7 +75,7 @@ def unknown_names(names: t.Iterable[str], known: t.Iterable[str]) -> list[str]:
     return problems
 
 
-SHAPES: dict[str, tuple[type, str]] = {
+SHAPES: dict[str, tuple[t.Any, str]] = {
     "list": (list, "a list"),
     "dict": (dict, "a mapping"),
     "bool": (bool, "true or false"),
@@ -91,17 +91,22 @@ def misshapen_values(
     """
     problems = []
     for name in sorted(set(settings) & set(spec)):
-        option, value, label = spec[name], settings[name], f"{where}{name}"
+        option, label = spec[name], f"{where}{name}"
+        value: t.Any = settings[name]
         hidden = hide or bool(option.get("no_log"))
-        shape, wanted = SHAPES.get(option.get("type", "str"), (object, ""))
+        kind = option.get("type", "str")
+        shape, wanted = SHAPES.get(kind, (object, ""))
         if value is None:
             if option.get("required") or option.get("default") is not None:
                 problems.append(f"{label} is null; it wants a value, or to be left out")
         elif not isinstance(value, shape):
             problems.append(f"{label} is {show(value, hidden)}; it wants {wanted}")
+        elif kind == "str" and isinstance(value, float):
+            # A version 1.10 that is not quoted has become 1.1 long before we see it.
+            problems.append(f"{label} is the number {show(value, hidden)}; it wants text, so put it in quotes")
         elif "options" in option:
-            inner = {f"{label}[{i}]": entry for i, entry in enumerate(value)} if shape is list else {label: value}
-            for place, entry in inner.items():
+            inner = [(f"{label}[{i}]", entry) for i, entry in enumerate(value)] if shape is list else [(label, value)]
+            for place, entry in inner:
                 if isinstance(entry, dict):
                     problems += misshapen_values(entry, option["options"], hidden, f"{place}.")
                 else:

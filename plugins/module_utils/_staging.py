@@ -19,7 +19,8 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     MANIFEST,
     Content,
-    check_archive_member,
+    Member,
+    check_archive,
 )
 
 CHUNK = 1 << 20
@@ -70,6 +71,8 @@ def tree(root: str) -> Tree:
                 continue
             if stat.S_ISLNK(status.st_mode):
                 found[inner] = ["link", os.readlink(path)]
+            elif not stat.S_ISREG(status.st_mode):
+                found[inner] = ["special"]
             else:
                 with open(path, "rb") as file:
                     found[inner] = [f"{stat.S_IMODE(status.st_mode):04o}", _digest(file)]
@@ -78,10 +81,9 @@ def tree(root: str) -> Tree:
 
 def stage(layout: Layout, content: Content, artifact: str, binary: str, group: int) -> None:
     """Fetch or copy the artifact, verify it, unpack it, write our files beside it, then publish by rename."""
-    os.makedirs(layout.releases, mode=0o755, exist_ok=True)
+    _files.make_directory(layout.releases)
     scratch = tempfile.mkdtemp(prefix=".staging-", dir=layout.releases)
     try:
-        os.chmod(scratch, 0o755)
         fetched = f"{scratch}/.artifact"
         _fetch(artifact, fetched, content.artifact_sha256)
         _unpack(fetched, f"{scratch}/artifact", binary)
@@ -89,8 +91,11 @@ def stage(layout: Layout, content: Content, artifact: str, binary: str, group: i
         for path, file in content.files.items():
             _files.write_new(f"{scratch}/{path}", file.content, file.mode, group if file.mode == 0o640 else 0)
         for slot in ("blue", "green"):
-            os.makedirs(f"{scratch}/{slot}/config", mode=0o755, exist_ok=True)
+            _files.make_directory(f"{scratch}/{slot}/config")
             os.symlink("../artifact", f"{scratch}/{slot}/artifact")
+        # The service's user must get in, whatever root's umask is and whatever the archive left to it.
+        for folder, _dirs, _names in os.walk(scratch):
+            os.chmod(folder, 0o755)
         said = {
             "id": content.id,
             "version": content.version,
@@ -139,8 +144,8 @@ def _unpack(archive: str, to: str, binary: str) -> None:
         return
     with tarfile.open(archive) as tar:
         members = tar.getmembers()
+        check_archive([Member(member.name, _kind(member), member.linkname) for member in members])
         for member in members:
-            check_archive_member(member.name, _kind(member), member.linkname)
             # Root owns a release and nobody writes in it; whoever packed it has no say in that.
             member.uid = member.gid = 0
             member.uname = member.gname = ""

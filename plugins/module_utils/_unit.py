@@ -7,7 +7,11 @@ from __future__ import annotations
 import re
 import typing as t
 
-CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# To systemd a text with one of these is not UTF-8, and it ignores the whole line or file.
+NO_CHARACTERS = r"\ud800-\udfff\ufdd0-\ufdef" + "".join(
+    chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
+)
+CONTROL = re.compile(rf"[\x00-\x1f\x7f{NO_CHARACTERS}]")
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -36,7 +40,7 @@ def exec_words(words: t.Iterable[t.Any]) -> str:
 
 def _word(word: str) -> str:
     if CONTROL.search(word):
-        raise ValueError(f"{word!a}: a word of a command holds a control character")
+        raise ValueError(f"{word!a}: a word of a command holds a control character or what Unicode calls no character")
     literal = word.replace("%", "%%").replace("$", "$$")
     if PLAIN_WORD.fullmatch(literal):
         return literal
@@ -51,6 +55,8 @@ def _name(name: str) -> str:
 
 
 def _value(name: str, value: t.Any) -> str:
+    if value is None or isinstance(value, (dict, list, tuple)):
+        raise ValueError(f"{name}: {value!r} is no single value; it wants text, a number or a boolean")
     if isinstance(value, bool):
         return "true" if value else "false"
     text = str(value)

@@ -35,7 +35,25 @@ def test_names_of_services(name: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Notes", "-x", "2x", "a b", "a\n", "a/b", "..", "a.b", "a@b", "a%i", "a;b", "a$b", 'a"b', "é", "a１", "a" * 33],
+    [
+        "",
+        "Notes",
+        "-x",
+        "2x",
+        "a b",
+        "a\n",
+        "a/b",
+        "..",
+        "a.b",
+        "a@b",
+        "a%i",
+        "a;b",
+        "a$b",
+        'a"b',
+        "é",
+        "a\uff11",
+        "a" * 33,
+    ],
 )
 def test_bad_names_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="it wants a lower-case name"):
@@ -44,9 +62,21 @@ def test_bad_names_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "release_id",
-    ["", "1.0.0", "1.0.0-0123456789a", "1.0.0-0123456789abc", "1.0.0-0123456789AB", "../x-0123456789ab",
-     "-0123456789ab", ".-0123456789ab", "a/b-0123456789ab", f"{ID}\n", "1.0.0-０123456789ab", f"{'1' * 65}-0123456789ab"],
-)  # fmt: skip
+    [
+        "",
+        "1.0.0",
+        "1.0.0-0123456789a",
+        "1.0.0-0123456789abc",
+        "1.0.0-0123456789AB",
+        "../x-0123456789ab",
+        "-0123456789ab",
+        ".-0123456789ab",
+        "a/b-0123456789ab",
+        f"{ID}\n",
+        "1.0.0-\uff10123456789ab",
+        f"{'1' * 65}-0123456789ab",
+    ],
+)
 def test_bad_releases_are_refused(release_id: str) -> None:
     with pytest.raises(ValueError, match="it wants <version>-<12 hexadecimal digits>"):
         Layout.of("notes").release(release_id)

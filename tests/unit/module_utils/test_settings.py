@@ -38,7 +38,15 @@ ACCEPTED: dict[str, list[str]] = {
     "nginx_size": ["0", "10m", "1G", "512k"],
     "file_name": ["a", "50-evenkeel.conf", "...", ".a"],
     "file_mode": ["0640", "0755"],
-    "address": ["192.0.2.1", "localhost", "db1.example.com", "db1.example.com.", "::1", "2001:db8::1", "::ffff:192.0.2.1"],
+    "address": [
+        "192.0.2.1",
+        "localhost",
+        "db1.example.com",
+        "db1.example.com.",
+        "::1",
+        "2001:db8::1",
+        "::ffff:192.0.2.1",
+    ],
     "server_name": ["_", "example.com", "*.example.com", "a", "xn--bcher-kva.example"],
     "size": ["0", "256M", "1 GiB", "10kb", "512MB", "7B"],
     "memory_limit": ["infinity", "512M", "1G", "1048576", "50%"],
@@ -56,8 +64,35 @@ REFUSED: dict[str, list[str]] = {
     "environment_name": ["", "1A", "A-B", "A=B", "A.B", "É"],
     "version": ["", ".1", "-1", "1.0-rc1", "1/0", "..", "a" * 65],
     "sha256": ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64],
-    "port": ["", "0", "65536", "65540", "66000", "70000", "99999", "100000", "08000", "-1", "+80", "8000.0", "1e3", "0x50"],
-    "absolute_path": ["", "opt", "//opt", "/opt//x", "/..", "/opt/../etc", "/opt/.", "/opt/x/..", "/a b", "/a:b", "/a*"],
+    "port": [
+        "",
+        "0",
+        "65536",
+        "65540",
+        "66000",
+        "70000",
+        "99999",
+        "100000",
+        "08000",
+        "-1",
+        "+80",
+        "8000.0",
+        "1e3",
+        "0x50",
+    ],
+    "absolute_path": [
+        "",
+        "opt",
+        "//opt",
+        "/opt//x",
+        "/..",
+        "/opt/../etc",
+        "/opt/.",
+        "/opt/x/..",
+        "/a b",
+        "/a:b",
+        "/a*",
+    ],
     "path_glob": ["", "/", "*", "/a/../b", "/a/{b,c}", "/a/[b]", "/a b", "/a/"],
     "relative_path": ["", "/a", "..", ".", "a/..", "../a", "a/../b", "a//b", "a/", "./a", "a b", "a*"],
     "url_path": ["", "health", "/a b", '/"', "/{x}", "/<x>", "/#x", "/\\"],
@@ -77,8 +112,37 @@ REFUSED: dict[str, list[str]] = {
 }
 
 # What a value may carry that a shell, a unit, nginx, SQL or cron would make something of, or that eyes do not see.
-HOSTILE = ["\n", "\r", "\t", "\x00", "\x0b", "\x85", "\u2028", '"', "'", ";", "$(id)", "`id`", "|", "\\",
-           "{", "}", "<", ">", "#", "١", "８", "²", "ａ", "ı", "é", "\u202e", "\u200b", "\ufeff", "\u00a0"]  # fmt: skip
+HOSTILE = [
+    "\n",
+    "\r",
+    "\t",
+    "\x00",
+    "\x0b",
+    "\x85",
+    "\u2028",
+    '"',
+    "'",
+    ";",
+    "$(id)",
+    "`id`",
+    "|",
+    "\\",
+    "{",
+    "}",
+    "<",
+    ">",
+    "#",
+    "\u0661",
+    "\uff18",
+    "²",
+    "\uff41",
+    "\u0131",
+    "é",
+    "\u202e",
+    "\u200b",
+    "\ufeff",
+    "\u00a0",
+]
 
 # The one format that takes any character that stays on its line; whoever uses such a value quotes it.
 FREE_TEXT = {"single_line"}
@@ -89,7 +153,9 @@ def accepts(name: str, value: str) -> bool:
 
 
 def cases(table: t.Mapping[str, t.Sequence[str]]) -> list[t.Any]:
-    return [pytest.param(name, value, id=f"{name}-{value[:40]!a}") for name, values in table.items() for value in values]
+    return [
+        pytest.param(name, value, id=f"{name}-{value[:40]!a}") for name, values in table.items() for value in values
+    ]
 
 
 def test_every_format_has_examples() -> None:
@@ -121,7 +187,7 @@ def test_nothing_hides_behind_the_end(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(FORMATS) - FREE_TEXT))
 def test_digits_of_other_scripts_are_no_digits(name: str) -> None:
-    full_width = str.maketrans("0123456789", "０１２３４５６７８９")
+    full_width = str.maketrans("0123456789", "\uff10\uff11\uff12\uff13\uff14\uff15\uff16\uff17\uff18\uff19")
     for good in ACCEPTED[name]:
         if re.search("[0-9]", good):
             assert not accepts(name, good.translate(full_width))
@@ -184,12 +250,19 @@ SETTINGS = {
         ("m.*.port", [("m.k2.port", 80)]),
         ("keys(m)", [("a key of m", "k1"), ("a key of m", "k2")]),
         ("keys(m.k2)", [("a key of m.k2", "port")]),
-        ("keys(x[])", [("a key of x[0]", "name"), ("a key of x[0]", "tags"), ("a key of x[1]", "name"),
-                       ("a key of x[2]", "other")]),
+        (
+            "keys(x[])",
+            [
+                ("a key of x[0]", "name"),
+                ("a key of x[0]", "tags"),
+                ("a key of x[1]", "name"),
+                ("a key of x[2]", "other"),
+            ],
+        ),
         ("absent", []),
         ("absent[].x", []),
     ],
-)  # fmt: skip
+)
 def test_select(path: str, found: list[tuple[str, t.Any]]) -> None:
     assert select(SETTINGS, path) == found
 
@@ -266,12 +339,14 @@ SPEC: dict[str, t.Any] = {
         # What "x_dict:" means in YAML when all of its entries are commented out.
         ({"x_dict": None}, ["x_dict is null; it wants a value, or to be left out"]),
         ({"x_text": None}, ["x_text is null; it wants a value, or to be left out"]),
+        ({"x_text": 1.10}, ["x_text is the number 1.1; it wants text, so put it in quotes"]),
+        ({"x_text": 1, "x_list": [1.5]}, []),
         ({"x_sites": [{"names": "a; }"}]}, ["x_sites[0].names is 'a; }'; it wants a list"]),
         ({"x_sites": [{}, {"on": "yes"}]}, ["x_sites[1].on is 'yes'; it wants true or false"]),
         ({"x_sites": ["name=a"]}, ["x_sites[0] is 'name=a'; it wants a mapping"]),
         ({"x_one": {"tags": "a"}}, ["x_one.tags is 'a'; it wants a list"]),
     ],
-)  # fmt: skip
+)
 def test_misshapen_values(settings: dict[str, t.Any], problems: list[str]) -> None:
     assert misshapen_values(settings, SPEC) == problems
 
