@@ -12,6 +12,7 @@ from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostState, plan_fleet
+from ansible_collections.evenkeel.fleet.plugins.module_utils._target import wanted_releases
 
 
 class ActionModule(ActionBase):
@@ -24,11 +25,16 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         result.update(changed=False)
-        _validated, arguments = self.validate_argument_spec({"rollout": {"type": "str", "default": ""}})
+        _validated, arguments = self.validate_argument_spec(
+            {
+                "rollout": {"type": "str", "default": ""},
+                "target": {"type": "str", "choices": ["staged", "previous", "current"], "default": "staged"},
+                "release": {"type": "str", "default": ""},
+            }
+        )
+        hosts = {host: variables["hostvars"][host] for host in variables["ansible_play_hosts"]}
         try:
-            plans = plan_fleet(
-                {host: self._state(variables["hostvars"][host]) for host in variables["ansible_play_hosts"]}
-            )
+            plans = plan_fleet(states(hosts, arguments["target"], arguments["release"]))
         except ValueError as exc:
             result.update(failed=True, msg=str(exc))
             return result
@@ -51,15 +57,29 @@ class ActionModule(ActionBase):
                 self._display.display(f"{host}: {line}")
         return result
 
-    def _state(self, host: t.Mapping[str, t.Any]) -> HostState:
-        settings = host["__app_check"]["settings"]
-        return HostState(
-            service=settings["app_name"],
-            wanted=host["__app_release"]["id"],
-            batches=settings["app_batches"],
-            # What was seen under the lease is what counts, once there is one.
-            seen=host.get("__app_lease", {}).get("seen") or host["__app_info"],
+
+def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: str) -> dict[str, HostState]:
+    """What the planner needs of each host. Which release is wanted is decided service by service."""
+    settings = {name: host["__app_check"]["settings"] for name, host in hosts.items()}
+    # What was seen under the lease is what counts, once there is one.
+    seen = {name: host.get("__app_lease", {}).get("seen") or host["__app_info"] for name, host in hosts.items()}
+    staged = {name: host["__app_release"]["id"] if target == "staged" else "" for name, host in hosts.items()}
+    wanted: dict[str, str] = {}
+    for service in dict.fromkeys(setting["app_name"] for setting in settings.values()):
+        mine = [name for name in hosts if settings[name]["app_name"] == service]
+        wanted |= wanted_releases(
+            target, release, {name: staged[name] for name in mine}, {name: seen[name] for name in mine}
         )
+    return {
+        name: HostState(
+            service=settings[name]["app_name"],
+            wanted=wanted[name],
+            batches=settings[name]["app_batches"],
+            seen=seen[name],
+            restart=target == "current",
+        )
+        for name in hosts
+    }
 
 
 def rollout_id() -> str:

@@ -36,22 +36,25 @@ class HostPlan:
         return f"{before} -> {self.release_to} ({self.new_slot}), batch {self.batch + 1} of {batches}"
 
 
-def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str) -> tuple[HostPlan, bool]:
+def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str, restart: bool = False) -> tuple[HostPlan, bool]:
     """The plan for one host from what C(rollout_info) saw there, and whether it means any work.
+
+    With ``restart`` a new instance takes over even if the active one already runs the wanted release.
 
     Whatever an earlier run left behind, the plan leads on from it: a slot that already runs the wanted release is
     taken over, and one that is still occupied beside the active one is drained and emptied.
     """
     slots = seen["slots"]
     active = _active_slot(seen)
-    if active and slots[active]["release"] == wanted and slots[active]["running"]:
+    unfinished = bool(active) and _is_occupied(slots[other_slot(active)])
+    if active and slots[active]["release"] == wanted and slots[active]["running"] and (unfinished or not restart):
         new = active
     elif active:
         new = other_slot(active)
     else:
         new = next((slot for slot in SLOTS if slots[slot]["release"] == wanted), SLOTS[0])
     beside = other_slot(new)
-    old = beside if slots[beside]["release"] or slots[beside]["running"] else ""
+    old = beside if _is_occupied(slots[beside]) else ""
     settled = (
         not old
         and seen["switch"] == new
@@ -69,6 +72,10 @@ def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str) -> tuple[H
         undo_position=_settled_slot(seen) or active or CLOSED,
     )
     return plan, not settled
+
+
+def _is_occupied(slot: t.Mapping[str, t.Any]) -> bool:
+    return bool(slot["release"] or slot["running"])
 
 
 def _active_slot(seen: t.Mapping[str, t.Any]) -> str:
@@ -118,6 +125,7 @@ class HostState:
     wanted: str
     batches: t.Sequence[t.Any]
     seen: t.Mapping[str, t.Any]
+    restart: bool = False
 
 
 def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
@@ -126,7 +134,7 @@ def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
     arbiters: dict[str, str] = {}
     work: dict[str, list[str]] = {}
     for name, host in hosts.items():
-        plan, needed = plan_host(host.service, host.seen, host.wanted)
+        plan, needed = plan_host(host.service, host.seen, host.wanted, host.restart)
         plans[name] = replace(plan, arbiter=arbiters.setdefault(host.service, name))
         if needed:
             work.setdefault(host.service, []).append(name)

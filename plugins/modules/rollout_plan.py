@@ -26,6 +26,17 @@ options:
     description: Id of the rollout to plan again. Without it a new one is made.
     type: str
     default: ""
+  target:
+    description:
+      - V(staged) leads to the release that was staged, V(previous) back to the one before, or to O(release), and
+        V(current) to a new instance of the one that runs.
+    type: str
+    choices: [staged, previous, current]
+    default: staged
+  release:
+    description: Id or version of the release to go back to.
+    type: str
+    default: ""
 """
 
 EXAMPLES = r"""

@@ -75,11 +75,10 @@ journal:
   returned: when the instance did not start
 """
 
-import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _state, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _staging, _state, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
@@ -104,8 +103,8 @@ def is_as_wanted(now: t.Mapping[str, t.Any], state: str, release: str | None) ->
 
 def start(layout: Layout, slot: str, release: str, now: t.Mapping[str, t.Any]) -> None:
     directory = layout.release(release)
-    if not os.path.isdir(directory):
-        raise ValueError(f"release {release} is not staged: {directory} does not exist; stage it first")
+    if not _staging.is_whole(layout, release):
+        raise ValueError(f"release {release} is not staged, or not whole, in {directory}; stage it first")
     unit = layout.unit(slot)
     if now["running"] and now["release"] != release:
         _systemd.stop(unit)
