@@ -1,0 +1,106 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import LONGEST, HeldError, Lease, may_write, take
+from hypothesis import given
+from hypothesis import strategies as st
+
+OURS = Lease(rollout="r1", owner="ann@control", process="p1", taken=100.0, expires=400.0)
+
+
+def wanted(rollout: str, now: float, ttl: float = 300.0) -> Lease:
+    return Lease(rollout=rollout, owner="bob@control", process="p2", taken=now, expires=now + ttl)
+
+
+def test_a_free_lease_is_taken() -> None:
+    assert take(None, wanted("r2", 150)) == wanted("r2", 150)
+
+
+def test_renewing_keeps_the_time_it_was_taken() -> None:
+    renewed = take(OURS, wanted("r1", 350))
+    assert (renewed.taken, renewed.expires) == (100.0, 650.0)
+
+
+def test_a_live_lease_is_refused_by_name() -> None:
+    with pytest.raises(HeldError, match=r"rollout r1 of ann@control, begun 50 s ago; .* ends in 250 s"):
+        take(OURS, wanted("r2", 150))
+
+
+@pytest.mark.parametrize("now", [400.0, 401.0, 100000.0])
+def test_an_expired_lease_is_taken_over(now: float) -> None:
+    assert take(OURS, wanted("r2", now)).rollout == "r2"
+
+
+def test_the_lease_of_a_process_known_to_have_ended_is_taken_over() -> None:
+    assert take(OURS, wanted("r2", 150), dead="r1").rollout == "r2"
+    with pytest.raises(HeldError):
+        take(OURS, wanted("r2", 150), dead="r0")
+
+
+def test_a_clock_that_was_set_back_keeps_no_lease_alive() -> None:
+    from_the_future = Lease("r1", "ann@control", "p1", taken=1e9, expires=1e9 + 300)
+    assert take(from_the_future, wanted("r2", 150)).rollout == "r2"
+
+
+@pytest.mark.parametrize("ttl", [0.0, -1.0, LONGEST + 1])
+def test_a_senseless_ttl_is_refused(ttl: float) -> None:
+    with pytest.raises(ValueError, match="ttl is"):
+        take(None, wanted("r2", 150, ttl))
+
+
+@pytest.mark.parametrize(
+    ("held", "rollout", "now", "complaint"),
+    [
+        (None, "r1", 150, "does not hold the lease any more"),
+        (OURS, "r2", 150, "it went to rollout r1 of ann@control"),
+        (OURS, "r1", 400, "ran out 0 s ago"),
+        (OURS, None, 150, "refused while another rollout is at work"),
+    ],
+)
+def test_writes_without_the_lease_are_refused(
+    held: Lease | None, rollout: str | None, now: float, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        may_write(held, rollout, now)
+
+
+@pytest.mark.parametrize(("held", "rollout", "now"), [(OURS, "r1", 399), (None, None, 150), (OURS, None, 400)])
+def test_writes_with_the_lease_or_without_any_rollout_pass(held: Lease | None, rollout: str | None, now: float) -> None:
+    may_write(held, rollout, now)
+
+
+@pytest.mark.parametrize(
+    "stored", [{}, {"rollout": "r1"}, {"rollout": "r1", "owner": "a", "process": "", "taken": "x"}]
+)
+def test_an_unreadable_lease_is_none(stored: dict[str, str]) -> None:
+    assert Lease.read(stored) is None
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "b", "c"]), st.floats(0, 100), st.floats(1, 300)),
+        min_size=1,
+        max_size=40,
+    )
+)
+def test_two_rollouts_never_hold_it_at_the_same_time(attempts: list[tuple[str, float, float]]) -> None:
+    """Whoever takes it may write; everybody else may not, until the lease has run out."""
+    held: Lease | None = None
+    now = 0.0
+    for rollout, pause, ttl in attempts:
+        now += pause
+        before = held
+        try:
+            held = take(held, Lease(rollout, "x", "p", now, now + ttl))
+        except HeldError:
+            assert before is not None
+            assert before.rollout != rollout
+            assert now < before.expires
+            continue
+        may_write(held, rollout, now)
+        for other in {"a", "b", "c"} - {rollout}:
+            with pytest.raises(ValueError, match="does not hold"):
+                may_write(held, other, now)
