@@ -102,32 +102,39 @@ def position_of(listing: t.Mapping[str, t.Any] | None, ports: t.Sequence[Ports])
     if listing is None:
         return ABSENT
     rules = [item["rule"] for item in listing.get("nftables", []) if "rule" in item]
-    redirects = [(rule["chain"], _match(rule, "dport"), _redirect(rule)) for rule in rules if _redirect(rule)]
-    for slot in SLOTS:
-        wanted = [(chain, port.public, port.of(slot)) for chain in ("prerouting", "output") for port in ports]
-        if sorted(redirects, key=str) == sorted(wanted, key=str):
-            return slot
-    refused = [_match(rule, "dport") for rule in rules if _rejects_new(rule)]
-    if not redirects and sorted(refused, key=str) == sorted((port.public for port in ports), key=str):
-        return CLOSED
-    return ABSENT
+    seen = [(rule["chain"], rule["expr"]) for rule in rules]
+    return next((position for position in POSITIONS if seen == _rules_in_kernel(ports, position)), ABSENT)
 
 
-def _redirect(rule: t.Mapping[str, t.Any]) -> t.Any:
-    return next((part["redirect"]["port"] for part in rule["expr"] if "redirect" in part), None)
+def _rules_in_kernel(ports: t.Sequence[Ports], position: str) -> list[tuple[str, t.Any]]:
+    """The rules of ``ruleset`` by chain, as the kernel gives them back."""
+    to_port = {port: _match("==", _DPORT, port.public) for port in ports}
+    refuse = {"reject": {"type": "tcp reset"}}
+    if position == CLOSED:
+        rules = [("input", [to_port[port], _match("in", {"ct": {"key": "state"}}, "new"), refuse]) for port in ports]
+    else:
+        local = _match("==", {"fib": {"result": "type", "flags": ["daddr"]}}, "local")
+        rules = [
+            (chain, [to_port[port], local, {"redirect": {"port": port.of(position)}}])
+            for chain in ("prerouting", "output")
+            for port in ports
+        ]
+    return rules + [
+        (
+            "input",
+            [
+                _match("!=", {"meta": {"key": "iifname"}}, "lo"),
+                _match("==", _DPORT, {"set": sorted((port.blue, port.green))}),
+                _match("!=", {"ct": {"key": "proto-dst", "dir": "original"}}, port.public),
+                refuse,
+            ],
+        )
+        for port in ports
+    ]
 
 
-def _match(rule: t.Mapping[str, t.Any], field: str) -> t.Any:
-    for part in rule["expr"]:
-        left = part.get("match", {}).get("left", {})
-        if isinstance(left, dict) and left.get("payload", {}).get("field") == field:
-            return part["match"]["right"]
-    return None
+_DPORT = {"payload": {"protocol": "tcp", "field": "dport"}}
 
 
-def _rejects_new(rule: t.Mapping[str, t.Any]) -> bool:
-    def about_state(part: t.Mapping[str, t.Any]) -> bool:
-        left = part.get("match", {}).get("left", {})
-        return isinstance(left, dict) and left.get("ct", {}).get("key") == "state"
-
-    return any(about_state(part) for part in rule["expr"]) and any("reject" in part for part in rule["expr"])
+def _match(op: str, left: t.Mapping[str, t.Any], right: t.Any) -> dict[str, t.Any]:
+    return {"match": {"op": op, "left": left, "right": right}}
