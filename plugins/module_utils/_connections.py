@@ -8,8 +8,9 @@ import typing as t
 
 TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
 
-# A connection in one of these states can still carry a request or the rest of an answer.
-OPEN_STATES = {"01": "ESTABLISHED", "04": "FIN_WAIT1", "08": "CLOSE_WAIT", "09": "LAST_ACK"}
+# A connection in one of these states can still carry a request or the rest of an answer. In SYN_RECV the client may
+# already be connected and writing, and only the last packet of the handshake is still on its way.
+OPEN_STATES = {"01": "ESTABLISHED", "03": "SYN_RECV", "04": "FIN_WAIT1", "08": "CLOSE_WAIT", "09": "LAST_ACK"}
 
 
 def count_open(table: str, ports: t.Collection[int]) -> int:
