@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import typing as t
 from dataclasses import dataclass
@@ -37,11 +38,12 @@ class Policy:
             raise ValueError(
                 f"interval is {self.interval} and timeout is {self.timeout}; both want more than 0 seconds"
             )
-        needed = max(self.min_healthy, (self.successes - 1) * self.interval)
-        if needed > self.timeout:
+        # Health is seen at looks only, so the last one may come after min_healthy.
+        waits = max(self.successes - 1, math.ceil(self.min_healthy / self.interval))
+        if waits * self.interval > self.timeout:
             raise ValueError(
                 f"timeout is {self.timeout} s, but {self.successes} looks every {self.interval} s "
-                f"and {self.min_healthy} s of health take {needed} s"
+                f"and {self.min_healthy} s of health take {waits * self.interval} s"
             )
 
 
@@ -117,7 +119,7 @@ def judge_http(
     if wanted_json:
         try:
             document = json.loads(body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return Answer(False, f"{name} answered {status}, but its body is not JSON{_shown(body)}")
         for path, wanted in wanted_json.items():
             found, seen = json_at(document, path)

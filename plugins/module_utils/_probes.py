@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import http.client
+import re
 import socket
 import time
 import typing as t
@@ -29,6 +30,10 @@ def _http(options: t.Mapping[str, t.Any]) -> Probe:
         raise ValueError(f"url is {url!r}; a probe wants http://address:port/path")
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     name = f"{method} {url}"
+    try:
+        re.compile(options["body"] or "")
+    except re.error as exc:
+        raise ValueError(f"body is {options['body']!r}; it wants a regular expression: {exc}") from exc
 
     def look() -> Answer:
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port or 80, timeout=timeout)
