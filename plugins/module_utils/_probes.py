@@ -23,6 +23,13 @@ def probe_of(options: t.Mapping[str, t.Any]) -> Probe:
     return {"http": _http, "tcp": _tcp, "unit": _unit}[options["type"]](options)
 
 
+def ready_probe(url: str) -> Probe:
+    """A plain look at a URL that wants 200 within five seconds."""
+    return _http(
+        {"url": url, "method": "GET", "timeout": 5.0, "headers": {}, "status": [200], "json": {}, "body": None}
+    )
+
+
 def _http(options: t.Mapping[str, t.Any]) -> Probe:
     url, method, timeout = options["url"], options["method"], options["timeout"]
     parts = urlsplit(url)

@@ -22,6 +22,9 @@ options:
     description: How many entries of the journal to return.
     type: int
     default: 10
+  ready_path:
+    description: Path to look at once, at the public port, to say whether the service is ready.
+    type: str
 extends_documentation_fragment:
   - evenkeel.fleet.service
   - evenkeel.fleet.service.ports
@@ -36,6 +39,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+service:
+  description: Name of the service.
+  type: str
+  returned: success
+ready:
+  description: Whether O(ready_path) answered 200; null without it.
+  type: bool
+  returned: success
+answer:
+  description: What O(ready_path) answered; empty without it.
+  type: str
+  returned: success
 releases:
   description: Ids of the staged releases, oldest first.
   type: list
@@ -82,9 +97,10 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import LONGEST
+from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import ready_probe
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
-SPEC: dict[str, t.Any] = {**SERVICE, **PORTS, "entries": {"type": "int", "default": 10}}
+SPEC: dict[str, t.Any] = {**SERVICE, **PORTS, "entries": {"type": "int", "default": 10}, "ready_path": {"type": "str"}}
 
 
 def main() -> None:
@@ -94,7 +110,12 @@ def main() -> None:
         layout = Layout.of(module.params["service"], module.params["root"])
         ports = [Ports(**port) for port in module.params["ports"]]
         lease = _state.read_lease(layout)
+        path = module.params["ready_path"]
+        answer = ready_probe(f"http://127.0.0.1:{ports[0].public}{path}")() if path else None
         result = {
+            "service": layout.service,
+            "ready": answer.ok if answer else None,
+            "answer": answer.text if answer else "",
             **_instances.observe(layout, ports),
             "lease": {**asdict(lease), "live": lease.is_live(time.time(), LONGEST)} if lease else {},
             "journal": _state.history(layout, module.params["entries"]),
