@@ -25,9 +25,8 @@ def probe_of(options: t.Mapping[str, t.Any]) -> Probe:
 
 def ready_probe(url: str) -> Probe:
     """A plain look at a URL that wants 200 within five seconds."""
-    return _http(
-        {"url": url, "method": "GET", "timeout": 5.0, "headers": {}, "status": [200], "json": {}, "body": None}
-    )
+    look = {"method": "GET", "timeout": 5.0, "headers": {}, "status": [200], "json": {}, "body": None}
+    return _http({"url": url, **look})
 
 
 def _http(options: t.Mapping[str, t.Any]) -> Probe:

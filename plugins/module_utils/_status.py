@@ -68,6 +68,6 @@ def _history(hosts: t.Mapping[str, t.Mapping[str, t.Any] | None]) -> list[str]:
 def _event(entry: t.Mapping[str, t.Any], where: t.Sequence[str], total: int) -> str:
     at = time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(entry["at"]))
     hosts = "every host" if len(where) == total else ", ".join(where)
-    change = f"{entry.get('from') or 'nothing'} -> {entry.get('to', '')}"
+    change = f"{entry.get('from') or 'nothing'} -> {entry['to']}" if "to" in entry else entry["rollout"]
     cause = f": {entry['cause']}" if entry.get("cause") else ""
     return f"{at}  {entry['owner']}  {change}  {entry.get('outcome', '')} on {hosts} in {entry['seconds']:.0f} s{cause}"

@@ -132,8 +132,15 @@ def hold(module: AnsibleModule, layout: Layout, held: Lease | None) -> Lease:
     wanted = Lease(params["rollout"], params["owner"], params["process"], now, now + params["ttl"])
     lease = take(held, wanted, params["dead"])
     if not module.check_mode:
+        if held is not None and held.rollout != lease.rollout:
+            _state.record(layout, entry_of(held, now, {"outcome": "abandoned"}))
         _state.write_lease(layout, lease)
     return lease
+
+
+def entry_of(held: Lease, now: float, said: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    seconds = round(now - held.taken, 1)
+    return {**said, "at": round(now, 1), "rollout": held.rollout, "owner": held.owner, "seconds": seconds}
 
 
 def let_go(module: AnsibleModule, layout: Layout, held: Lease | None) -> Lease | None:
@@ -143,9 +150,7 @@ def let_go(module: AnsibleModule, layout: Layout, held: Lease | None) -> Lease |
         return held
     if not module.check_mode:
         if params["entry"]:
-            seconds = round(now - held.taken, 1)
-            said = {"at": round(now, 1), "rollout": held.rollout, "owner": held.owner, "seconds": seconds}
-            _state.record(layout, {**params["entry"], **said})
+            _state.record(layout, entry_of(held, now, params["entry"]))
         _state.drop_lease(layout)
     return None
 
