@@ -69,9 +69,16 @@ def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str, restart: b
         release_to=wanted,
         old_slot=old,
         new_slot=new,
-        undo_position=_settled_slot(seen) or active or CLOSED,
+        undo_position=_way_back(seen, active, new, wanted),
     )
     return plan, not settled
+
+
+def _way_back(seen: t.Mapping[str, t.Any], active: str, new: str, wanted: str) -> str:
+    """To the release that the host settled on last, or at least to the one that users reach now."""
+    settled = _settled_slot(seen)
+    makes_room = settled == new and seen["slots"][settled]["release"] != wanted
+    return (active if makes_room else settled or active) or CLOSED
 
 
 def _is_occupied(slot: t.Mapping[str, t.Any]) -> bool:
@@ -109,9 +116,9 @@ def batch_sizes(total: int, batches: t.Sequence[t.Any]) -> list[int]:
 
 def _batch_size(batch: t.Any, total: int) -> int:
     text = str(batch)
-    if not isinstance(batch, bool) and re.fullmatch(r"[1-9]\d*", text):
+    if not isinstance(batch, bool) and re.fullmatch(r"[1-9][0-9]*", text):
         return int(text)
-    percentage = re.fullmatch(r"([1-9]\d?|100)%", text)
+    percentage = re.fullmatch(r"([1-9][0-9]?|100)%", text)
     if percentage is None:
         raise ValueError(f"batches holds {batch!r}; it wants numbers from 1 or percentages from 1% to 100%")
     return max(1, total * int(percentage.group(1)) // 100)
