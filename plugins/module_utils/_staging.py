@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import lzma
 import os
 import shutil
 import stat
 import tarfile
 import tempfile
 import typing as t
+import zlib
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
@@ -24,6 +26,9 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
 )
 
 CHUNK = 1 << 20
+
+# No program begins like this, so what does is an archive of a kind that is not unpacked, or a damaged one.
+PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 
 Tree = dict[str, list[str]]
 
@@ -86,7 +91,10 @@ def stage(layout: Layout, content: Content, artifact: str, binary: str, group: i
     try:
         fetched = f"{scratch}/.artifact"
         _fetch(artifact, fetched, content.artifact_sha256)
-        _unpack(fetched, f"{scratch}/artifact", binary)
+        try:
+            _unpack(fetched, f"{scratch}/artifact", binary)
+        except (ValueError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as exc:
+            raise ValueError(f"artifact {artifact} cannot be unpacked: {exc}") from exc
         os.unlink(fetched)
         for path, file in content.files.items():
             _files.write_new(f"{scratch}/{path}", file.content, file.mode, group if file.mode == 0o640 else 0)
@@ -139,6 +147,11 @@ def _unpack(archive: str, to: str, binary: str) -> None:
     """Unpack a tar archive; anything else is taken as the program itself."""
     os.mkdir(to, 0o755)
     if not tarfile.is_tarfile(archive):
+        with open(archive, "rb") as file:
+            head = file.read(8)
+        for magic, kind in PACKED.items():
+            if head.startswith(magic):
+                raise ValueError(f"it is packed with {kind}, but no whole tar archive in gzip, bzip2 or xz")
         shutil.copyfile(archive, f"{to}/{binary}")
         os.chmod(f"{to}/{binary}", 0o755)
         return

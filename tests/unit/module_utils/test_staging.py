@@ -1,0 +1,317 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, release_files
+
+Entry = tuple[str, str, str]  # name, kind (f, x, d, s, h), content or target
+
+PROGRAM = "#!/bin/sh\necho hello\n"
+GOOD: list[Entry] = [
+    ("./", "d", ""),
+    ("notes", "x", PROGRAM),
+    ("lib/libx.so.1", "f", "library"),
+    ("lib/libx.so", "s", "libx.so.1"),
+    ("lib64", "s", "lib"),
+    ("share/deep/er/data", "f", "data"),
+    ("again", "h", "lib/libx.so.1"),
+]
+
+
+@pytest.fixture(autouse=True)
+def owner(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Only root may give files away; what the tests are interested in is to which group."""
+    groups: list[int] = []
+    monkeypatch.setattr(os, "fchown", lambda _fd, _user, group: groups.append(group))
+    return groups
+
+
+@pytest.fixture
+def layout(tmp_path: Path) -> Layout:
+    return Layout.of("notes", f"{tmp_path}/notes")
+
+
+def archive(path: Path, entries: t.Iterable[Entry], mode: str = "w:gz") -> Path:
+    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
+        for name, kind, text in entries:
+            member = tarfile.TarInfo(name)
+            # Whatever the packer's machine had: an owner of its own, a setuid bit, and files that all may write.
+            member.uid, member.uname, member.mode = 1234, "packer", 0o6777 if kind == "x" else 0o666
+            member.type = {
+                "d": tarfile.DIRTYPE,
+                "s": tarfile.SYMTYPE,
+                "h": tarfile.LNKTYPE,
+                "c": tarfile.CHRTYPE,
+                "p": tarfile.FIFOTYPE,
+            }.get(kind, tarfile.REGTYPE)
+            data = text.encode() if kind in "fx" else b""
+            member.size = len(data)
+            member.linkname = text if kind in "sh" else ""
+            tar.addfile(member, io.BytesIO(data))
+    return path
+
+
+def content_for(artifact: Path, version: str = "1.0.0", **environment: str) -> Content:
+    files = release_files(
+        "notes@.service", "[Service]\n", environment or {"A": "1"}, {"app.yml": "x", "d/y": "y"}, {"blue": {"PORT": 1}}
+    )
+    return Content(version, hashlib.sha256(artifact.read_bytes()).hexdigest(), files)
+
+
+def staged(layout: Layout, tmp_path: Path, entries: t.Iterable[Entry] = GOOD) -> tuple[Path, Content, Path]:
+    artifact = archive(tmp_path / "notes.tar.gz", entries)
+    content = content_for(artifact)
+    _staging.stage(layout, content, str(artifact), "notes", group=42)
+    return Path(layout.release(content.id)), content, artifact
+
+
+def listing(root: Path) -> dict[str, str]:
+    def shown(path: Path) -> str:
+        return f"-> {os.readlink(path)}" if path.is_symlink() else oct(stat.S_IMODE(path.stat().st_mode))
+
+    return {path.relative_to(root).as_posix(): shown(path) for path in sorted(root.rglob("*"))}
+
+
+def names(path: str) -> list[str]:
+    return sorted(os.listdir(path))
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077], ids=oct)
+def test_stage_an_archive(layout: Layout, tmp_path: Path, umask: int, owner: list[int]) -> None:
+    before = os.umask(umask)
+    try:
+        release, content, _artifact = staged(layout, tmp_path)
+    finally:
+        os.umask(before)
+    folder, public, program, group, private = "0o755", "0o644", "0o755", "0o640", "0o600"
+    slots = {
+        f"{slot}/{path}": said
+        for slot in ("blue", "green")
+        for path, said in {
+            "artifact": "-> ../artifact",
+            "config": folder,
+            "config/app.yml": group,
+            "config/d": folder,
+            "config/d/y": group,
+            "environment": private,
+        }.items()
+    }
+    assert listing(release) == {
+        "artifact": folder,
+        "artifact/again": public,
+        "artifact/lib": folder,
+        "artifact/lib/libx.so": "-> libx.so.1",
+        "artifact/lib/libx.so.1": public,
+        "artifact/lib64": "-> lib",
+        "artifact/notes": program,
+        "artifact/share": folder,
+        "artifact/share/deep": folder,
+        "artifact/share/deep/er": folder,
+        "artifact/share/deep/er/data": public,
+        "blue": folder,
+        "green": folder,
+        "notes@.service": public,
+        "release.json": private,
+        **slots,
+    }
+    assert stat.S_IMODE(release.stat().st_mode) == 0o755
+    assert stat.S_IMODE(os.stat(layout.releases).st_mode) == 0o755
+    assert (release / "blue/artifact/notes").read_text() == PROGRAM
+    assert (release / "blue/environment").read_text() == 'A="1"\nPORT="1"\n'
+    assert (release / "green/environment").read_text() == 'A="1"\n'
+    assert owner.count(42) == 4, "the group reads the config files and nothing else"
+    assert names(layout.releases) == [content.id]
+    assert _staging.is_whole(layout, content.id)
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_archives_of_every_kind(layout: Layout, tmp_path: Path, mode: str) -> None:
+    artifact = archive(tmp_path / "artifact", GOOD, mode)
+    content = content_for(artifact)
+    _staging.stage(layout, content, str(artifact), "notes", group=0)
+    assert Path(layout.release(content.id), "artifact/notes").read_text() == PROGRAM
+
+
+def test_stage_a_program(layout: Layout, tmp_path: Path) -> None:
+    artifact = tmp_path / "notes-1.0.0-linux"
+    artifact.write_bytes(b"\x7fELF" + bytes(5000))
+    content = content_for(artifact)
+    _staging.stage(layout, content, str(artifact), "notes", group=0)
+    assert listing(Path(layout.release(content.id), "artifact")) == {"notes": "0o755"}
+    assert Path(layout.release(content.id), "artifact/notes").read_bytes() == artifact.read_bytes()
+    assert _staging.is_whole(layout, content.id)
+
+
+def test_equal_inputs_give_an_equal_release(layout: Layout, tmp_path: Path) -> None:
+    release, content, artifact = staged(layout, tmp_path)
+    elsewhere = Layout.of("notes", f"{tmp_path}/elsewhere")
+    _staging.stage(elsewhere, content, str(artifact), "notes", group=42)
+    assert listing(release) == listing(Path(elsewhere.release(content.id)))
+    assert _staging.tree(str(release)) == _staging.tree(elsewhere.release(content.id))
+
+
+DAMAGE: dict[str, t.Callable[[Path], object]] = {
+    "a changed byte": lambda root: (root / "artifact/notes").write_text(PROGRAM.replace("h", "j", 1)),
+    "a cut file": lambda root: os.truncate(root / "artifact/lib/libx.so.1", 3),
+    "a changed environment": lambda root: (root / "blue/environment").write_text('A="2"\n'),
+    "a changed mode": lambda root: (root / "artifact/notes").chmod(0o644),
+    "a secret that all can read": lambda root: (root / "blue/environment").chmod(0o644),
+    "a setuid bit": lambda root: (root / "artifact/notes").chmod(0o4755),
+    "a missing file": lambda root: (root / "artifact/share/deep/er/data").unlink(),
+    "a missing link": lambda root: (root / "artifact/lib64").unlink(),
+    "a missing unit": lambda root: (root / "notes@.service").unlink(),
+    "a missing manifest": lambda root: (root / "release.json").unlink(),
+    "an empty manifest": lambda root: (root / "release.json").write_text(""),
+    "a cut manifest": lambda root: os.truncate(root / "release.json", 20),
+    "a manifest of something else": lambda root: (root / "release.json").write_text("[]"),
+    "a manifest without a tree": lambda root: (root / "release.json").write_text("{}"),
+    "an extra file": lambda root: (root / "artifact/extra").write_text(""),
+    "an extra file beside": lambda root: (root / "extra").write_text(""),
+    "an extra link": lambda root: (root / "green/extra").symlink_to("/etc/passwd"),
+    "an extra link to a directory": lambda root: (root / "green/extra").symlink_to("/etc"),
+    "an extra pipe": lambda root: os.mkfifo(root / "artifact/pipe"),
+    "a changed link": lambda root: relink(root / "artifact/lib/libx.so", "/etc/passwd"),
+    "a changed link to a directory": lambda root: relink(root / "artifact/lib64", "share"),
+    "a link in the place of a file": lambda root: relink(root / "artifact/notes", "again"),
+    "a link in the place of a slot": lambda root: relink(root / "blue/artifact", "../artifact/lib"),
+}
+
+
+def relink(path: Path, target: str) -> None:
+    path.unlink()
+    path.symlink_to(target)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_is_found_and_healed(layout: Layout, tmp_path: Path, damage: str) -> None:
+    release, content, artifact = staged(layout, tmp_path)
+    before = listing(release)
+    DAMAGE[damage](release)
+    assert not _staging.is_whole(layout, content.id)
+    _staging.stage(layout, content, str(artifact), "notes", group=42)
+    assert _staging.is_whole(layout, content.id)
+    assert listing(release) == before
+    assert names(layout.releases) == [content.id]
+
+
+def test_a_release_that_is_not_there_is_not_whole(layout: Layout) -> None:
+    assert not _staging.is_whole(layout, "1.0.0-0123456789ab")
+
+
+def test_a_directory_behind_a_link_is_looked_at_once(layout: Layout, tmp_path: Path) -> None:
+    release, _content, _artifact = staged(layout, tmp_path)
+    tree = _staging.tree(str(release))
+    assert tree["artifact/lib64"] == ["link", "lib"]
+    assert not [path for path in tree if path.startswith(("artifact/lib64/", "blue/artifact/"))]
+
+
+def test_a_wrong_checksum_is_refused(layout: Layout, tmp_path: Path) -> None:
+    artifact = archive(tmp_path / "notes.tar.gz", GOOD)
+    content = content_for(artifact)
+    artifact.write_bytes(artifact.read_bytes() + b"x")
+    with pytest.raises(ValueError, match=rf"its sha256 is [0-9a-f]{{64}}, wanted {content.artifact_sha256}"):
+        _staging.stage(layout, content, str(artifact), "notes", group=0)
+    assert names(layout.releases) == []
+
+
+EVIL: dict[str, list[Entry]] = {
+    "up": [("../evil", "f", "x")],
+    "absolute": [("{outside}/evil", "f", "x")],
+    "link out": [("d", "s", "../../.."), ("d/evil", "f", "x")],
+    "absolute link": [("d", "s", "{outside}"), ("d/evil", "f", "x")],
+    "hard link out": [("evil", "h", "../../../outside/precious")],
+    "target through a link": [("a/b/c/up", "s", "../.."), ("x", "s", "a/b/c/up/../.."), ("x/evil", "f", "x")],
+    "name behind a link": [("a/b/c/up", "s", "../.."), ("a/b/c/up/y", "s", "../../z"), ("a/y/evil", "f", "x")],
+    "hard link to a link": [("a/b/l", "s", "../../t"), ("h", "h", "a/b/l"), ("h/evil", "f", "x")],
+    "device": [("null", "c", "")],
+    "pipe": [("pipe", "p", "")],
+}
+
+
+@pytest.mark.parametrize("name", EVIL)
+def test_evil_archives_are_refused(layout: Layout, tmp_path: Path, name: str) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "precious").write_text("precious")
+    entries = [(path.format(outside=outside), kind, text.format(outside=outside)) for path, kind, text in EVIL[name]]
+    artifact = archive(tmp_path / "evil.tar.gz", [*GOOD, *entries])
+    with pytest.raises(ValueError, match=r"the archive|leads out of its directory"):
+        _staging.stage(layout, content_for(artifact), str(artifact), "notes", group=0)
+    assert names(layout.releases) == [], "nothing is left behind"
+    assert not list(tmp_path.rglob("evil"))
+    assert names(str(outside)) == ["precious"]
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
+def test_a_cut_archive_is_refused(layout: Layout, tmp_path: Path, mode: str) -> None:
+    noise = "".join(hashlib.sha256(bytes([i % 256, i // 256])).hexdigest() for i in range(2000))
+    artifact = archive(tmp_path / "notes.tar", [("big", "f", noise)], mode)
+    os.truncate(artifact, artifact.stat().st_size * 2 // 3)
+    with pytest.raises(ValueError, match=r"artifact .*/notes\.tar cannot be unpacked: "):
+        _staging.stage(layout, content_for(artifact), str(artifact), "notes", group=0)
+    assert names(layout.releases) == []
+
+
+@pytest.mark.parametrize("head", [b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08"], ids=["zip", "zstd", "gzip"])
+def test_an_archive_of_another_kind_is_no_program(layout: Layout, tmp_path: Path, head: bytes) -> None:
+    artifact = tmp_path / "notes.bin"
+    artifact.write_bytes(head + bytes(1000))
+    with pytest.raises(ValueError, match=r"notes\.bin cannot be unpacked: it is packed with (zip|zstd|gzip)"):
+        _staging.stage(layout, content_for(artifact), str(artifact), "notes", group=0)
+    assert names(layout.releases) == []
+
+
+def test_an_artifact_that_is_not_there(layout: Layout, tmp_path: Path) -> None:
+    artifact = archive(tmp_path / "notes.tar.gz", GOOD)
+    content = content_for(artifact)
+    with pytest.raises(FileNotFoundError):
+        _staging.stage(layout, content, f"{tmp_path}/absent", "notes", group=0)
+    assert names(layout.releases) == []
+
+
+def test_a_failure_leaves_the_staged_one_as_it_is(layout: Layout, tmp_path: Path) -> None:
+    _release, content, artifact = staged(layout, tmp_path)
+    artifact.write_bytes(b"other")
+    with pytest.raises(ValueError, match="sha256"):
+        _staging.stage(layout, content, str(artifact), "notes", group=0)
+    assert _staging.is_whole(layout, content.id)
+
+
+def test_installed_and_linked(layout: Layout, tmp_path: Path) -> None:
+    assert _staging.installed(layout) == []
+    assert _staging.linked(layout) == set()
+    artifact = archive(tmp_path / "notes.tar.gz", GOOD)
+    ids = []
+    for age, version in enumerate(["2.0", "1.0", "3.0"]):
+        content = content_for(artifact, version)
+        _staging.stage(layout, content, str(artifact), "notes", group=0)
+        os.utime(layout.release(content.id), (age, age))
+        ids.append(content.id)
+    os.mkdir(f"{layout.releases}/.staging-left-behind")
+    assert _staging.installed(layout) == ids, "oldest first"
+    os.symlink(f"releases/{ids[0]}", layout.current)
+    os.makedirs(f"{layout.root}/slots")
+    os.symlink(f"../releases/{ids[2]}/green", layout.slot("green"))
+    assert _staging.linked(layout) == {ids[0], ids[2]}
+    _staging.remove(layout, ids[1])
+    assert _staging.installed(layout) == [ids[0], ids[2]]
+
+
+@pytest.mark.parametrize(
+    ("artifact", "url"),
+    [("https://x/y", True), ("http://x/y", True), ("/x/y", False), ("ftp://x", False), ("file:///etc/passwd", False)],
+)
+def test_is_url(artifact: str, url: bool) -> None:
+    assert _staging.is_url(artifact) is url
