@@ -116,9 +116,11 @@ def start(layout: Layout, slot: str, release: str, now: t.Mapping[str, t.Any]) -
     _systemd.start(unit)
 
 
-def stop(layout: Layout, slot: str) -> None:
+def stop(layout: Layout, slot: str, now: t.Mapping[str, t.Any]) -> None:
     unit = layout.unit(slot)
-    _systemd.stop(unit)
+    # A run that was killed here may have left a slot whose unit systemd knows no more and refuses to stop.
+    if now["running"]:
+        _systemd.stop(unit)
     _systemd.forget_failure(unit)
     for link in (layout.enabled_link(slot), layout.unit_link(slot), layout.slot(slot)):
         _files.remove_link(link)
@@ -160,7 +162,7 @@ def main() -> None:
             if state == "started":
                 start(layout, slot, release, now)
             else:
-                stop(layout, slot)
+                stop(layout, slot, now)
     except (ValueError, OSError) as exc:
         if state == "started" and "unit" in result:
             result["journal"] = _systemd.journal(result["unit"], JOURNAL_LINES)
