@@ -1,7 +1,6 @@
 """Boot, describe and remove a fleet of real systemd hosts: Docker containers on a network of their own.
 
 fleet.py up NAME SOURCE INVENTORY [PORT]   boot what does not run, write INVENTORY as SOURCE with addresses and secrets
-fleet.py versions NAME INVENTORY           the version that runs on each host of `notes`, as the balancer sees it
 fleet.py down NAME INVENTORY               remove the hosts, their network, their keys and INVENTORY
 """
 
@@ -229,13 +228,9 @@ def up(fleet: str, source: str, inventory: str, port: str | None = None) -> None
     write_inventory(fleet, Path(source), Path(inventory), addresses)
 
 
-def versions(fleet: str, inventory: str) -> None:
-    hosts = load(Path(inventory), "addresses.yml")["hosts"]
-    address = {host: hosts[host]["ansible_host"] for host in hosts}
-    for host in load(Path(inventory), "hosts.yml")["children"]["app"]["children"]["notes"]["hosts"]:
-        url = f"http://{address[host]}:8000/version"
-        ask = f"import json, urllib.request; print(json.load(urllib.request.urlopen('{url}', timeout=5))['version'])"
-        print(host, ssh(fleet, address["lb1"], f'python3 -c "{ask}"') or "none")
+def addresses_of(inventory: Path) -> dict[str, str]:
+    hosts = load(inventory, "addresses.yml")["hosts"]
+    return {host: hosts[host]["ansible_host"] for host in hosts}
 
 
 def down(fleet: str, inventory: str) -> None:
@@ -248,7 +243,7 @@ def down(fleet: str, inventory: str) -> None:
     shutil.rmtree(inventory, ignore_errors=True)
 
 
-COMMANDS: dict[str, Callable[..., None]] = {"up": up, "versions": versions, "down": down}
+COMMANDS: dict[str, Callable[..., None]] = {"up": up, "down": down}
 
 if __name__ == "__main__":
     try:

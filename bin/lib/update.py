@@ -1,0 +1,153 @@
+"""Run site.yml on the fleet, under load if it is an update, and say what came of it.
+
+update.py converge FLEET INVENTORY          run site.yml with the version that runs, or the first one
+update.py update FLEET INVENTORY            the same with the other version, under load
+update.py refuse FLEET INVENTORY VERSION    the same with a version that must be refused
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import fleet
+
+FIRST, SECOND = "1.0.0", "1.1.0"
+CONNECTIONS, RATE, ENOUGH = 32, 500, 5000
+LOGS = fleet.CACHE / "logs"
+
+
+def site(inventory: Path, log: str, *options: str) -> tuple[int, float]:
+    """Run site.yml before everybody's eyes; its exit status and how long it took."""
+    command = ["ansible-playbook", "site.yml", "-i", str(inventory), *options]
+    print(f"$ {' '.join(command)}", flush=True)
+    environment = os.environ | ({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {})
+    start = time.monotonic()
+    with (LOGS / log).open("w") as file:
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+        assert run.stdout
+        for line in run.stdout:
+            file.write(line)
+            print(f"    {line}", end="", flush=True)
+    return run.wait(), time.monotonic() - start
+
+
+def versions(name: str, inventory: Path) -> dict[str, str]:
+    """The version that runs on each host of `notes`, as the balancer sees it."""
+    address = fleet.addresses_of(inventory)
+    found = {}
+    for host in fleet.load(inventory, "hosts.yml")["children"]["app"]["children"]["notes"]["hosts"]:
+        url = f"http://{address[host]}:8000/version"
+        ask = f"import json, urllib.request; print(json.load(urllib.request.urlopen('{url}', timeout=5))['version'])"
+        found[host] = fleet.ssh(name, address["lb1"], f'python3 -c "{ask}"') or "none"
+    return found
+
+
+def remember(inventory: Path, version: str) -> None:
+    """From now on, a plain run of site.yml is about this version."""
+    settings = inventory / "group_vars/notes.yml"
+    settings.write_text(re.sub(r"(?m)^app_version: .*$", f'app_version: "{version}"', settings.read_text()))
+
+
+def current(name: str, inventory: Path) -> str:
+    running = set(versions(name, inventory).values())
+    return SECOND if running == {SECOND} else FIRST
+
+
+class Load:
+    """The strict client, which counts every request that fails."""
+
+    def __init__(self, inventory: Path) -> None:
+        address = fleet.addresses_of(inventory)["lb1"]
+        self.report = LOGS / "load.json"
+        self.report.unlink(missing_ok=True)
+        self.log = LOGS / "load.log"
+        self.since = time.monotonic()
+        with self.log.open("w") as log:
+            self.client = subprocess.Popen(
+                [
+                    *(str(fleet.CACHE / "artifacts/strict_client"), "--url", f"http://{address}"),
+                    *("--connections", str(CONNECTIONS), "--rate", str(RATE), "--duration", "10m"),
+                    *("--verify", "--progress", "--report", str(self.report)),
+                ],
+                stdout=log,
+                stderr=log,
+            )
+        fleet.wait_for("the first requests", self.sends)
+
+    def sends(self) -> bool:
+        if self.client.poll() is not None:
+            raise OSError(f"the strict client gave up: {self.log.read_text().strip()}")
+        return bool(self.log.read_text())
+
+    def end(self) -> dict[str, Any]:
+        """Stop as soon as enough was sent to mean something."""
+        time.sleep(max(0.0, self.since + ENOUGH / RATE + 1 - time.monotonic()))
+        self.client.terminate()
+        self.client.wait(timeout=60)
+        report: dict[str, Any] = json.loads(self.report.read_text())
+        return report
+
+
+def converge(name: str, inventory: Path) -> int:
+    remember(inventory, current(name, inventory))
+    status, seconds = site(inventory, "converge.log")
+    if status:
+        raise OSError("site.yml failed on the fleet; all of its output is in .cache/logs/converge.log.")
+    print(f"Converge the fleet {seconds:.0f} s", flush=True)
+    return 0
+
+
+def under_load(name: str, inventory: Path, version: str, refused: bool) -> int:
+    before = versions(name, inventory)
+    load = Load(inventory)
+    try:
+        status, seconds = site(inventory, f"update-{version}.log", "-e", f"app_version={version}")
+    finally:
+        report = load.end()
+    after = versions(name, inventory)
+    wanted = before if refused else dict.fromkeys(before, version)
+    if after == wanted and not refused:
+        remember(inventory, version)
+
+    latency, lost = report["latency_ms"], report["lost"]
+    print()
+    print(f"open       http://127.0.0.1:{fleet.published_port(name)}")
+    print(f"running    {', '.join(f'{host} {found}' for host, found in after.items())}")
+    print(f"{'refused' if refused else 'update'}    {'' if refused else ' '}{version} in {seconds:.1f} s")
+    print(f"requests   {report['requests']} sent, {report['failed']} failed, {lost} written and lost")
+    print(f"latency    p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms, max {latency['max']:.1f} ms")
+
+    problems = [f"{failure['time']} {failure['method']} {failure['path']}: {failure['error']}"
+                for failure in report["first_failures"]]  # fmt: skip
+    if (status != 0) != refused:
+        problems.append(f"wanted site.yml to {'fail' if refused else 'succeed'}, its exit status was {status}.")
+    if after != wanted:
+        problems.append(f"wanted {wanted}, found {after}.")
+    if report["requests"] < ENOUGH:
+        problems.append(f"wanted at least {ENOUGH} requests, or their failures mean nothing.")
+    for problem in problems:
+        print(f"demo: {problem}", file=sys.stderr)
+    return 1 if problems or report["failed"] or lost else 0
+
+
+def main(command: str, name: str, path: str, version: str = "") -> int:
+    inventory = Path(path)
+    if command == "converge":
+        return converge(name, inventory)
+    if command == "update":
+        return under_load(name, inventory, FIRST if current(name, inventory) == SECOND else SECOND, refused=False)
+    return under_load(name, inventory, version, refused=True)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except OSError as problem:
+        sys.exit(f"demo: {problem}")
