@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _settings
 
@@ -35,7 +36,9 @@ class ActionModule(ActionBase):
 
         problems += _settings.unknown_names(settings, spec)
         known = {name: value for name, value in settings.items() if name in spec}
-        problems += ArgumentSpecValidator(spec).validate(known).error_messages
+        validated = ArgumentSpecValidator(spec).validate(known)
+        # Of a value that is none of an option's choices Ansible says what it is, secret or not.
+        problems += remove_values(validated.error_messages, validated._no_log_values)
         problems += _settings.misshapen_values(known, spec)
         problems += _settings.malformed_values(known, arguments["formats"], secret)
         problems += _settings.repeated_values(known, arguments["distinct"])

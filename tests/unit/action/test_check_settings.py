@@ -1,0 +1,110 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import json
+import typing as t
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import yaml
+from ansible.errors import AnsibleError
+from ansible.parsing.dataloader import DataLoader
+from ansible.playbook.task import Task
+from ansible.template import Templar, trust_as_template
+from ansible_collections.evenkeel.fleet.plugins.action.check_settings import ActionModule
+
+OPTIONS = {
+    "web_name": {"type": "str", "required": True},
+    "web_port": {"type": "int", "default": 80},
+    "web_tags": {"type": "list", "elements": "str", "default": []},
+    "web_password": {"type": "str", "no_log": True, "default": ""},
+    "web_secrets": {"type": "dict", "no_log": True, "default": {}},
+    "web_mode": {"type": "str", "choices": ["fast", "safe"], "no_log": True, "default": "safe"},
+}
+FORMATS = {"web_name": "identifier", "web_port": "port", "web_password": "single_line", "web_tags[]": "identifier"}
+
+
+@pytest.fixture
+def role(tmp_path: Path) -> Path:
+    (tmp_path / "web/meta").mkdir(parents=True)
+    (tmp_path / "web/meta/argument_specs.yml").write_text(
+        yaml.safe_dump({"argument_specs": {"main": {"options": OPTIONS}}})
+    )
+    return tmp_path / "web"
+
+
+def check(role: Path, variables: dict[str, t.Any], **arguments: t.Any) -> dict[str, t.Any]:
+    task = Task()
+    task.args = {"role_path": str(role), "formats": FORMATS, **arguments}
+    variables = {
+        name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()
+    }
+    plugin = ActionModule(
+        task=task,
+        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)),
+        play_context=SimpleNamespace(),
+        loader=DataLoader(),
+        templar=Templar(DataLoader(), variables),
+        shared_loader_obj=None,
+    )
+    return plugin.run(task_vars=variables)
+
+
+def test_good_settings_are_returned_without_secrets(role: Path) -> None:
+    variables = {"web_name": "{{ other }}", "other": "notes", "web_port": 8000, "web_password": "hunter2"}
+    result = check(role, variables)
+    assert not result.get("failed")
+    assert result["problems"] == []
+    assert result["settings"] == {"web_name": "notes", "web_port": 8000}
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"web_prot": 80}, "web_prot is not a setting of this role; did you mean web_port?"),
+        ({"web_name": "a;b"}, "web_name is 'a;b'; it wants a lower-case name"),
+        ({"web_port": 70000}, "web_port is 70000; it wants a port from 1 to 65535"),
+        ({"web_tags": "a b"}, "web_tags is 'a b'; it wants a list"),
+        ({"web_name": "{{ nowhere }}"}, "web_name cannot be evaluated: "),
+        ({"web_name": None}, "web_name is null; it wants a value"),
+    ],
+)
+def test_problems_name_the_setting(role: Path, settings: dict[str, t.Any], problem: str) -> None:
+    result = check(role, {"web_name": "notes", **settings})
+    assert result["failed"]
+    assert result["msg"].startswith("Role web: ")
+    assert [said for said in result["problems"] if said.startswith(problem)]
+
+
+def test_a_missing_setting_is_a_problem(role: Path) -> None:
+    assert "missing required arguments: web_name" in check(role, {})["msg"]
+
+
+def test_all_problems_are_told_at_once(role: Path) -> None:
+    assert len(check(role, {"web_name": "A", "web_port": 0, "web_x": 1})["problems"]) == 3
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"web_password": "hunter2\n"},
+        {"web_password": ["hunter2"]},
+        {"web_password": "{{ 'hunter2' | no_such_filter }}"},
+        {"web_secrets": "hunter2"},
+        {"web_secrets": ["hunter2"]},
+        {"web_mode": "hunter2"},
+    ],
+    ids=str,
+)
+def test_secret_settings_are_not_shown(role: Path, settings: dict[str, t.Any]) -> None:
+    result = check(role, {"web_name": "notes", **settings})
+    assert result["failed"]
+    assert "hunter2" not in json.dumps(result, default=str)
+
+
+def test_a_role_without_argument_spec(tmp_path: Path) -> None:
+    with pytest.raises(AnsibleError, match="does not describe the settings of the role's entry point main"):
+        check(tmp_path, {})
