@@ -136,7 +136,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
-from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, prunable, release_files
 
 SPEC: dict[str, t.Any] = {
@@ -213,8 +213,8 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before['releases']}")
     moves = before["current"] != wanted
     previous = before["current"] if moves and before["current"] else before["previous"]
-    in_use = (_staging.linked(layout) - {before["previous"]}) | {wanted, previous}
-    removed = prunable(before["releases"], in_use, module.params["keep"])
+    in_slots = {release_of(_files.read_link(layout.slot(slot))) for slot in SLOTS}
+    removed = prunable(before["releases"], {wanted, previous} | in_slots, module.params["keep"])
     if moves:
         _state.check_write(layout, module)
     if not module.check_mode:
