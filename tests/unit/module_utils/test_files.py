@@ -14,9 +14,8 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
 
 @pytest.fixture(autouse=True)
 def owner(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only root may give files away; the tests do not need to be root."""
-    if os.geteuid() != 0:
-        monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
+    """Only root may give files away."""
+    monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
 
 
 @pytest.fixture(params=[0o022, 0o077, 0o000], ids=oct)

@@ -16,19 +16,19 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     prunable,
     release_files,
 )
-from hypothesis import assume, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 NAMES = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 
 
-def is_noncharacter(character: str) -> bool:
-    return 0xFDD0 <= ord(character) <= 0xFDEF or ord(character) & 0xFFFE == 0xFFFE
-
-
-TEXTS = st.text(
-    st.characters(exclude_categories=["Cs"]).filter(lambda c: c in "\n\t" or not (c < " " or c == "\x7f"))
-).filter(lambda text: not any(map(is_noncharacter, text)))
+# What Unicode calls noncharacters, and control characters other than newline and tab.
+NONCHARACTERS = [
+    *range(0xFDD0, 0xFDF0),
+    *(plane + last for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)),
+]
+REFUSED = "".join(map(chr, [*range(9), *range(11, 32), 127, *NONCHARACTERS]))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters=REFUSED))
 
 
 def read_environment_file(text: str) -> dict[str, str]:
@@ -323,13 +323,13 @@ def walk(path: str, links: t.Mapping[str, str], hops: int = 0) -> list[str] | No
     return here
 
 
-@settings(max_examples=300)
+@settings(max_examples=500)
 @given(MEMBERS)
 def test_in_an_accepted_archive_no_way_leads_out(members: list[Member]) -> None:
     try:
         check_archive(members)
     except ValueError:
-        assume(False)
+        return
     links = {inner_path(member.name): member.target for member in members if member.kind == "symlink"}
     # A hard link to a symbolic one is that symbolic link once more, in another place.
     hard = {inner_path(member.name): inner_path(member.target) for member in members if member.kind == "hardlink"}
