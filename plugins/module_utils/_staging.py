@@ -8,6 +8,7 @@ import hashlib
 import json
 import lzma
 import os
+import platform
 import shutil
 import stat
 import tarfile
@@ -17,15 +18,20 @@ import zlib
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     MANIFEST,
     Content,
     Member,
     check_archive,
+    inner_path,
 )
 
 CHUNK = 1 << 20
+
+# Bytes of disk that staging leaves alone.
+SPARE = 64 << 20
 
 # No program begins like this, so what does is an archive of a kind that is not unpacked, or a damaged one.
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
@@ -84,7 +90,7 @@ def tree(root: str) -> Tree:
     return found
 
 
-def stage(layout: Layout, content: Content, artifact: str, binary: str, group: int) -> None:
+def stage(layout: Layout, content: Content, artifact: str, program: str, group: int) -> None:
     """Fetch or copy the artifact, verify it, unpack it, write our files beside it, then publish by rename."""
     _files.make_directory(layout.releases)
     scratch = tempfile.mkdtemp(prefix=".staging-", dir=layout.releases)
@@ -92,7 +98,9 @@ def stage(layout: Layout, content: Content, artifact: str, binary: str, group: i
         fetched = f"{scratch}/.artifact"
         _fetch(artifact, fetched, content.artifact_sha256)
         try:
-            _unpack(fetched, f"{scratch}/artifact", binary)
+            _check_space(fetched)
+            _unpack(fetched, f"{scratch}/artifact", program)
+            _check_program(f"{scratch}/artifact", program)
         except (ValueError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as exc:
             raise ValueError(f"artifact {artifact} cannot be unpacked: {exc}") from exc
         os.unlink(fetched)
@@ -143,7 +151,7 @@ def _open(artifact: str) -> t.Any:
     return open_url(artifact, timeout=30) if is_url(artifact) else open(artifact, "rb")
 
 
-def _unpack(archive: str, to: str, binary: str) -> None:
+def _unpack(archive: str, to: str, program: str) -> None:
     """Unpack a tar archive; anything else is taken as the program itself."""
     os.mkdir(to, 0o755)
     if not tarfile.is_tarfile(archive):
@@ -152,8 +160,10 @@ def _unpack(archive: str, to: str, binary: str) -> None:
         for magic, kind in PACKED.items():
             if head.startswith(magic):
                 raise ValueError(f"it is packed with {kind}, but no whole tar archive in gzip, bzip2 or xz")
-        shutil.copyfile(archive, f"{to}/{binary}")
-        os.chmod(f"{to}/{binary}", 0o755)
+        path = f"{to}/{inner_path(program)}"
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        shutil.copyfile(archive, path)
+        os.chmod(path, 0o755)
         return
     with tarfile.open(archive) as tar:
         members = tar.getmembers()
@@ -164,6 +174,30 @@ def _unpack(archive: str, to: str, binary: str) -> None:
             member.uname = member.gname = ""
             member.mode = 0o755 if member.isdir() or member.mode & 0o111 else 0o644
         tar.extractall(to, members=members)
+
+
+def _check_space(fetched: str) -> None:
+    """Unpacked, an archive takes some times its size. Raises ValueError before the disk is full."""
+    wanted = 3 * os.path.getsize(fetched) + SPARE
+    free = shutil.disk_usage(os.path.dirname(fetched)).free
+    if free < wanted:
+        raise ValueError(f"{free >> 20} MiB of disk are free, wanted {wanted >> 20} MiB")
+
+
+def _check_program(directory: str, program: str) -> None:
+    """The program is there, may be run, and is for this machine. Raises ValueError."""
+    path = f"{directory}/{inner_path(program)}"
+    if not os.path.isfile(path):
+        there = sorted(
+            os.path.relpath(os.path.join(f, n), directory) for f, _d, names in os.walk(directory) for n in names
+        )
+        raise ValueError(f"it holds no program {program}; it holds: {', '.join(there[:10]) or 'nothing'}")
+    if not os.access(path, os.X_OK):
+        raise ValueError(f"its program {program} is not executable")
+    with open(path, "rb") as file:
+        machine = built_for(file.read(HEADER))
+    if machine not in (None, platform.machine()):
+        raise ValueError(f"its program {program} is for {machine}, this host is {platform.machine()}")
 
 
 def _kind(member: tarfile.TarInfo) -> str:

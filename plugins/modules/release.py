@@ -46,6 +46,11 @@ options:
   artifact_sha256:
     description: SHA-256 of the artifact, 64 hexadecimal digits. Required for O(state=staged).
     type: str
+  program:
+    description:
+      - Path of the program inside the archive; where the artifact is the program itself, the path it is put at.
+      - It must be there and be built for the machine that the host is. The default is the service's name.
+    type: str
   remote_src:
     description: Whether a path in O(artifact) is on the host.
     type: bool
@@ -147,6 +152,7 @@ SPEC: dict[str, t.Any] = {
     "version": {"type": "str"},
     "artifact": {"type": "str"},
     "artifact_sha256": {"type": "str"},
+    "program": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
     "unit": {"type": "str"},
     "environment": {"type": "dict", "default": {}},
@@ -192,7 +198,8 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         if not params["remote_src"] and not _staging.is_url(params["artifact"]):
             # The action plugin of the same name brings the file and asks again.
             module.fail_json(msg=f"artifact {params['artifact']} is not on this host", artifact_wanted=True)
-        _staging.stage(layout, content, params["artifact"], params["service"], group=group_id(params["group"]))
+        program = params["program"] or params["service"]
+        _staging.stage(layout, content, params["artifact"], program, group=group_id(params["group"]))
     after = before if content.id in before else [*before, content.id]
     return {
         "changed": changed,
