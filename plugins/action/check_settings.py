@@ -22,17 +22,19 @@ class ActionModule(ActionBase):
 
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
+        variables = task_vars or {}
         _validated, arguments = self.validate_argument_spec(
             {
                 "role_path": {"type": "path", "required": True},
                 "formats": {"type": "dict", "default": {}},
                 "distinct": {"type": "list", "elements": "str", "default": []},
+                "hosts": {"type": "list", "elements": "str", "default": []},
             }
         )
         role = Path(arguments["role_path"])
         spec = self._argument_spec(role)
         secret = {name for name, option in spec.items() if option.get("no_log")}
-        settings, problems = self._settings(f"{role.name}_", task_vars or {}, secret)
+        settings, problems = self._settings(f"{role.name}_", variables, secret)
 
         problems += _settings.unknown_names(settings, spec)
         known = {name: value for name, value in settings.items() if name in spec}
@@ -42,6 +44,7 @@ class ActionModule(ActionBase):
         problems += _settings.misshapen_values(known, spec)
         problems += _settings.malformed_values(known, arguments["formats"], secret)
         problems += _settings.repeated_values(known, arguments["distinct"])
+        problems += _settings.unknown_hosts(known, arguments["hosts"], variables["groups"], variables["hostvars"])
         shown = {name: value for name, value in known.items() if name not in secret}
         result.update(changed=False, problems=problems, settings=shown)
         if problems:

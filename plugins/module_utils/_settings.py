@@ -51,7 +51,8 @@ FORMATS: dict[str, Format] = {
         "an IP address or a host name",
     ),
     "server_name": Format(r"_|(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", "a host name, *.host name or _"),
-    "size": Format(r"\d+ ?([kKMGT]i?[bB]?|[bB])?", "a size such as 256M"),
+    "size": Format(r"\d+ ?([kKmMgGtT]i?[bB]?|[bB])?", "a size such as 256M"),
+    "setting_name": Format(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "the lower-case name of a server setting"),
     "memory_limit": Format(r"infinity|[1-9]\d*[KMGT]?|[1-9]\d?%", "a memory limit such as 512M, or infinity"),
     "cpu_quota": Format(r"|[1-9]\d*%", "a percentage of one CPU such as 50%, or nothing"),
     "batch": Format(r"[1-9]\d*|([1-9]\d?|100)%", "a number of hosts or a percentage such as 25%"),
@@ -160,7 +161,26 @@ def malformed_values(
         top = re.sub(r"^keys\((.*)\)$", r"\1", path).split(".")[0].split("[")[0]
         for label, value in select(dict(settings), path):
             if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not wanted.accepts(str(value)):
-                problems.append(f"{label} is {show(value, hide=top in secret)}; it wants {wanted.wants}")
+                hint = "; write it in quotes, for YAML takes on, off, yes and no for true and false"
+                said = f"{label} is {show(value, hide=top in secret)}; it wants {wanted.wants}"
+                problems.append(said + hint if isinstance(value, bool) else said)
+    return problems
+
+
+def unknown_hosts(
+    settings: t.Mapping[str, t.Any],
+    paths: t.Iterable[str],
+    groups: t.Mapping[str, t.Sequence[str]],
+    hosts: t.Container[str],
+) -> list[str]:
+    """One sentence for each value at these paths that names neither a host of the inventory nor a group with hosts."""
+    problems = []
+    for path in paths:
+        for label, name in select(dict(settings), path):
+            if name in hosts or groups.get(name):
+                continue
+            seen = "a group without hosts" if name in groups else "neither a group nor a host of the inventory"
+            problems.append(f"{label} is {show(name)}, {seen}; it wants a host, or a group with at least one")
     return problems
 
 

@@ -34,10 +34,15 @@ options:
         entry of a list; C(keys(path)) stands for the keys of a mapping.
       - The formats are V(absolute_path), V(address), V(batch), V(cpu_quota), V(cron_schedule), V(duration),
         V(environment_name), V(file_mode), V(file_name), V(identifier), V(memory_limit), V(nginx_path), V(nginx_size),
-        V(path_glob), V(port), V(relative_path), V(server_name), V(sha256), V(single_line), V(size), V(sql_identifier),
-        V(url_path), V(user_name) and V(version).
+        V(path_glob), V(port), V(relative_path), V(server_name), V(setting_name), V(sha256), V(single_line), V(size),
+        V(sql_identifier), V(url_path), V(user_name) and V(version).
     type: dict
     default: {}
+  hosts:
+    description: Paths at which every value must name a host of the inventory, or a group that holds at least one.
+    type: list
+    elements: str
+    default: []
   distinct:
     description: Paths at which every value must differ from all others, such as ports of one host.
     type: list

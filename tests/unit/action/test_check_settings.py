@@ -50,7 +50,7 @@ def check(role: Path, variables: dict[str, t.Any], **arguments: t.Any) -> dict[s
         templar=Templar(DataLoader(), variables),
         shared_loader_obj=None,
     )
-    return plugin.run(task_vars=variables)
+    return plugin.run(task_vars={"groups": {}, "hostvars": {}, **variables})
 
 
 def test_good_settings_are_returned_without_secrets(role: Path) -> None:

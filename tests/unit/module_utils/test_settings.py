@@ -17,6 +17,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import (
     misshapen_values,
     select,
     show,
+    unknown_hosts,
     unknown_names,
 )
 from hypothesis import example, given, settings
@@ -48,7 +49,8 @@ ACCEPTED: dict[str, list[str]] = {
         "::ffff:192.0.2.1",
     ],
     "server_name": ["_", "example.com", "*.example.com", "a", "xn--bcher-kva.example"],
-    "size": ["0", "256M", "1 GiB", "10kb", "512MB", "7B"],
+    "setting_name": ["work_mem", "auto_explain.log_min_duration", "save"],
+    "size": ["0", "256M", "1 GiB", "10kb", "512MB", "64mb", "10m", "7B"],
     "memory_limit": ["infinity", "512M", "1G", "1048576", "50%"],
     "cpu_quota": ["", "50%", "250%"],
     "batch": ["1", "10", "25%", "100%", "1%"],
@@ -102,7 +104,8 @@ REFUSED: dict[str, list[str]] = {
     "file_mode": ["", "640", "0999", "01777", "u=rw", "416"],
     "address": ["", "a b", "-a", "a-", "a..b", "192.0.2.0/24", "*", "a_b", "fe80::1%eth0", "a" * 64, "a." * 127 + "aa"],
     "server_name": ["", "*", "*.", "**.a", "~^x", "-a", "a-", "a b", "$host", "a:80"],
-    "size": ["", "M", "1.5G", "-1", "10 %", "10m", "1  G"],
+    "setting_name": ["", "Work_mem", "a.b.c", "a-b", "a=b", ".a", "1a"],
+    "size": ["", "M", "1.5G", "-1", "10 %", "10x", "1  G"],
     "memory_limit": ["", "0", "512m", "512 M", "100%", "0%", "Infinity", "-1"],
     "cpu_quota": ["0%", "50", "50 %", "-5%"],
     "batch": ["", "0", "0%", "101%", "-1", "1.5", "half", "01"],
@@ -361,3 +364,18 @@ def test_show_is_short_and_ascii() -> None:
     assert show("a\u202eb\n") == r"'a\u202eb\n'"
     assert len(show("x" * 1_000_000)) == 80
     assert show("hunter2", hide=True) == HIDDEN
+
+
+def test_hosts_that_are_not_in_the_inventory_are_refused() -> None:
+    settings = {"nginx_sites": [{"hosts": ["notes", "app9", "empty", "app1"]}, {"hosts": None}]}
+    groups = {"notes": ["app1"], "empty": []}
+    assert unknown_hosts(settings, ["nginx_sites[].hosts[]"], groups, {"app1"}) == [
+        "nginx_sites[0].hosts[1] is 'app9', neither a group nor a host of the inventory; "
+        "it wants a host, or a group with at least one",
+        "nginx_sites[0].hosts[2] is 'empty', a group without hosts; it wants a host, or a group with at least one",
+    ]
+
+
+def test_a_boolean_that_should_be_text_is_explained() -> None:
+    (problem,) = malformed_values({"postgres_settings": {"ssl": True}}, {"postgres_settings.*": "single_line"})
+    assert problem.endswith("write it in quotes, for YAML takes on, off, yes and no for true and false")
