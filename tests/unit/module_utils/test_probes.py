@@ -99,11 +99,13 @@ def test_another_answer(serve: t.Any) -> None:
 @pytest.mark.parametrize(
     "script",
     [
-        lambda: itertools.repeat(b""),
-        lambda: [OK, *[b"x"] * 14, *[b""] * 1000],
-        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(b"x")),
-        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\nX-Slow: "], itertools.repeat(b"x")),
-        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"], itertools.repeat(b"1")),
+        lambda: itertools.repeat(b"", 100),
+        lambda: [OK, *[b"x"] * 14, *[b""] * 100],
+        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\n\r\n"], itertools.repeat(b"x", 100)),
+        lambda: itertools.chain([b"HTTP/1.1 200 OK\r\nX-Slow: "], itertools.repeat(b"x", 100)),
+        lambda: itertools.chain(
+            [b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"], itertools.repeat(b"1", 100)
+        ),
     ],
     ids=["hangs", "hangs before the end", "drips its body", "drips a header", "drips a chunk's size"],
 )
