@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.modules import slot
 
@@ -35,7 +35,7 @@ def test_is_as_wanted(now: dict[str, t.Any], state: str, as_wanted: bool) -> Non
 
 @dataclass(frozen=True)
 class LayoutHere(Layout):
-    """The layout of a service whose units lie in the test's own directory."""
+    """The layout of a service whose units and state lie in the test's own directory."""
 
     def unit_link(self, slot: str) -> str:
         return f"{self.root}/units/{self.unit(slot)}"
@@ -43,48 +43,111 @@ class LayoutHere(Layout):
     def enabled_link(self, slot: str) -> str:
         return f"{self.root}/units/wants/{self.unit(slot)}"
 
+    @property
+    def state(self) -> str:
+        return f"{self.root}/state"
 
-@pytest.fixture
-def layout(tmp_path: Path) -> LayoutHere:
-    return LayoutHere("notes", str(tmp_path))
 
+class Systemd:
+    """Notes what it is asked to do. As the real one, it refuses to stop a unit of which there is no file."""
 
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch, layout: LayoutHere) -> list[str]:
-    """What systemd is asked to do. As the real one, it refuses to stop a unit of which there is no file."""
-    asked: list[str] = []
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.running: set[str] = set()
+        self.asked: list[str] = []
 
-    def systemctl(verb: str, _dashes: str = "--", unit: str = "") -> str:
-        if verb == "stop" and not os.path.lexists(layout.unit_link(unit.partition("@")[2].partition(".")[0])):
-            raise OSError(f"systemctl stop -- {unit} failed: Unit {unit} not loaded.")
-        asked.append(f"{verb} {unit}".strip())
+    def run(self, verb: str, *arguments: str) -> str:
+        units = arguments[arguments.index("--") + 1 :] if "--" in arguments else ()
+        if verb == "show":
+            states = ("active" if unit in self.running else "inactive" for unit in units)
+            return "\n".join(f"ActiveState={state}\nNRestarts=0\n" for state in states)
+        self.asked.append(" ".join((verb, *units)))
+        for unit in units:
+            if verb == "stop" and not os.path.lexists(f"{self.layout.root}/units/{unit}"):
+                raise OSError(f"systemctl stop -- {unit} failed: Unit {unit} not loaded.")
         return ""
 
-    monkeypatch.setattr(_systemd, "_run", systemctl)
-    monkeypatch.setattr(_systemd, "forget_failure", lambda unit: asked.append(f"forget {unit}"))
-    return asked
+
+@pytest.fixture
+def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> LayoutHere:
+    layout = LayoutHere("notes", str(tmp_path))
+    monkeypatch.setattr(Layout, "of", lambda *_arguments: layout)
+    return layout
 
 
-LINKS = ("slot", "unit_link", "enabled_link")
+@pytest.fixture
+def systemd(layout: LayoutHere, monkeypatch: pytest.MonkeyPatch) -> Systemd:
+    systemd = Systemd(layout)
+    monkeypatch.setattr(_systemd, "_run", systemd.run)
+    monkeypatch.setattr(_systemd, "forget_failure", lambda unit: systemd.asked.append(f"forget {unit}"))
+    return systemd
 
 
-@pytest.mark.parametrize("left", [LINKS[:n] for n in range(4)] + [("slot", "enabled_link"), ("enabled_link",)], ids=str)
-def test_stop_after_a_kill(layout: LayoutHere, asked: list[str], left: tuple[str, ...]) -> None:
-    """Whichever links a killed run left behind, the next one removes them."""
-    for name in left:
+@pytest.fixture
+def switch(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Where the switch points to."""
+    switch = {"position": "green"}
+    monkeypatch.setattr(_instances, "observe_switch", lambda *_arguments: switch["position"])
+    return switch
+
+
+# Ports to which nothing on the machine of the test is connected.
+PORTS = [{"public": 3, "blue": 1, "green": 2}]
+STOPPED = {"service": "notes", "ports": PORTS, "slot": "blue", "state": "stopped"}
+LINKS = {"slot": f"../releases/{ID}/blue", "unit_link": "somewhere", "enabled_link": "somewhere"}
+
+
+def leave(layout: Layout, links: t.Iterable[str]) -> None:
+    for name in links:
         link = Path(getattr(layout, name)("blue"))
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to("somewhere")
-    slot.stop(layout, "blue", {"running": False})
+        link.symlink_to(LINKS[name])
+
+
+@pytest.mark.usefixtures("switch")
+@pytest.mark.parametrize(
+    "left", [("slot",), ("slot", "unit_link"), ("slot", "enabled_link"), ("enabled_link",)], ids=str
+)
+def test_a_slot_that_a_killed_run_half_emptied(
+    run: t.Any, layout: LayoutHere, systemd: Systemd, left: tuple[str, ...]
+) -> None:
+    leave(layout, left)
+    result = run(slot, **STOPPED)
+    assert (result["changed"], result.get("failed")) == (True, None)
     assert not [name for name in LINKS if os.path.lexists(getattr(layout, name)("blue"))]
-    assert asked == ["forget notes@blue.service", "daemon-reload"]
+    assert not [asked for asked in systemd.asked if asked.startswith("stop ")]
+    assert not run(slot, **STOPPED)["changed"]
 
 
-def test_stop_stops_before_it_forgets(layout: LayoutHere, asked: list[str]) -> None:
-    Path(layout.unit_link("blue")).parent.mkdir(parents=True)
-    Path(layout.unit_link("blue")).symlink_to("somewhere")
-    slot.stop(layout, "blue", {"running": True})
-    assert asked == ["stop notes@blue.service", "forget notes@blue.service", "daemon-reload"]
+@pytest.mark.usefixtures("switch")
+def test_an_instance_is_stopped_before_its_unit_goes(run: t.Any, layout: LayoutHere, systemd: Systemd) -> None:
+    leave(layout, LINKS)
+    systemd.running = {"notes@blue.service"}
+    assert run(slot, **STOPPED)["changed"]
+    assert systemd.asked == ["stop notes@blue.service", "forget notes@blue.service", "daemon-reload"]
+
+
+@pytest.mark.parametrize("wanted", [STOPPED, {**STOPPED, "state": "started", "release": OTHER}])
+def test_the_slot_that_carries_the_traffic_is_left_alone(
+    run: t.Any, layout: LayoutHere, systemd: Systemd, switch: dict[str, str], wanted: dict[str, t.Any]
+) -> None:
+    leave(layout, LINKS)
+    systemd.running = {"notes@blue.service"}
+    switch["position"] = "blue"
+    result = run(slot, **wanted)
+    assert result["failed"]
+    assert f"slot blue of notes carries the traffic (release {ID})" in result["msg"]
+    assert systemd.asked == []
+    assert all(os.path.lexists(getattr(layout, name)("blue")) for name in LINKS)
+
+
+@pytest.mark.usefixtures("switch")
+def test_check_mode_predicts_and_touches_nothing(run: t.Any, layout: LayoutHere, systemd: Systemd) -> None:
+    leave(layout, LINKS)
+    systemd.running = {"notes@blue.service"}
+    assert run(slot, check=True, **STOPPED)["changed"]
+    assert systemd.asked == []
+    assert all(os.path.lexists(getattr(layout, name)("blue")) for name in LINKS)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +159,6 @@ def test_stop_stops_before_it_forgets(layout: LayoutHere, asked: list[str]) -> N
     ],
 )
 def test_bad_arguments(run: t.Any, arguments: dict[str, t.Any], complaint: str) -> None:
-    ports = [{"public": 8000, "blue": 8001, "green": 8002}]
-    result = run(slot, **{"service": "notes", "slot": "blue", "ports": ports, **arguments})
+    result = run(slot, **{"service": "notes", "slot": "blue", "ports": PORTS, **arguments})
     assert result["failed"]
     assert complaint in result["msg"]
