@@ -5,10 +5,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import typing as t
 
 NFT = "/usr/sbin/nft"
+
+
+def is_installed() -> bool:
+    return os.access(NFT, os.X_OK)
 
 
 def list_table(table: str) -> dict[str, t.Any] | None:

@@ -22,6 +22,9 @@ options:
     description: How many entries of the journal to return.
     type: int
     default: 10
+  user:
+    description: User that the service runs as.
+    type: str
   ready_path:
     description: Path to look at once, at the public port, to say whether the service is ready.
     type: str
@@ -42,6 +45,10 @@ RETURN = r"""
 service:
   description: Name of the service.
   type: str
+  returned: success
+prepared:
+  description: Whether nftables and O(user), if given, are on the host.
+  type: bool
   returned: success
 ready:
   description: Whether O(ready_path) answered 200; null without it.
@@ -88,19 +95,34 @@ journal:
     - {at: 1767323055.0, rollout: 20260102T030405Z-a1b2, owner: deploy@control, outcome: kept, seconds: 9.8}
 """
 
+import pwd
 import time
 import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _state
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _nft, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import LONGEST
 from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import ready_probe
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
-SPEC: dict[str, t.Any] = {**SERVICE, **PORTS, "entries": {"type": "int", "default": 10}, "ready_path": {"type": "str"}}
+SPEC: dict[str, t.Any] = {
+    **SERVICE,
+    **PORTS,
+    "entries": {"type": "int", "default": 10},
+    "user": {"type": "str"},
+    "ready_path": {"type": "str"},
+}
+
+
+def has_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def main() -> None:
@@ -114,6 +136,7 @@ def main() -> None:
         answer = ready_probe(f"http://127.0.0.1:{ports[0].public}{path}")() if path else None
         result = {
             "service": layout.service,
+            "prepared": _nft.is_installed() and (not module.params["user"] or has_user(module.params["user"])),
             "ready": answer.ok if answer else None,
             "answer": answer.text if answer else "",
             **_instances.observe(layout, ports),

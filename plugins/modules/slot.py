@@ -11,6 +11,7 @@ version_added: 1.0.0
 description:
   - Puts a release into a slot, V(blue) or V(green), and starts it there, or stops it and empties the slot.
   - A started slot is enabled, so that a reboot in the middle of a rollout finds every instance that it needs.
+  - Before an instance is stopped, the connections to it get time to end.
   - The slot that the switch points to is never given another release and never stopped.
 attributes:
   check_mode:
@@ -33,6 +34,12 @@ options:
   release:
     description: Id of the release to start. Required for O(state=started).
     type: str
+  drain_timeout:
+    description:
+      - How many seconds to wait, before an instance is stopped, until nothing is connected to it any more.
+      - Connections that are open then are counted in RV(connections) and end with the instance.
+    type: int
+    default: 30
 extends_documentation_fragment:
   - evenkeel.fleet.service
   - evenkeel.fleet.service.rollout
@@ -68,6 +75,14 @@ unit:
   type: str
   returned: always
   sample: notes@green.service
+connections:
+  description: How many connections were open when the instance was stopped.
+  type: int
+  returned: when an instance was stopped
+waited:
+  description: How many seconds the module waited for connections to end.
+  type: float
+  returned: when an instance was stopped
 journal:
   description: The last lines that the instance wrote.
   type: list
@@ -75,11 +90,20 @@ journal:
   returned: when the instance did not start
 """
 
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _instances, _staging, _state, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import (
+    _connections,
+    _files,
+    _instances,
+    _staging,
+    _state,
+    _systemd,
+)
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils._drain import wait_until_drained
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
@@ -90,6 +114,7 @@ SPEC: dict[str, t.Any] = {
     "slot": {"type": "str", "choices": ["blue", "green"], "required": True},
     "state": {"type": "str", "choices": ["started", "stopped"], "default": "started"},
     "release": {"type": "str"},
+    "drain_timeout": {"type": "int", "default": 30},
 }
 
 JOURNAL_LINES = 20
@@ -101,13 +126,11 @@ def is_as_wanted(now: t.Mapping[str, t.Any], state: str, release: str | None) ->
     return not (now["running"] or now["enabled"] or now["release"])
 
 
-def start(layout: Layout, slot: str, release: str, now: t.Mapping[str, t.Any]) -> None:
+def start(layout: Layout, slot: str, release: str) -> None:
     directory = layout.release(release)
     if not _staging.is_whole(layout, release):
         raise ValueError(f"release {release} is not staged, or not whole, in {directory}; stage it first")
     unit = layout.unit(slot)
-    if now["running"] and now["release"] != release:
-        _systemd.stop(unit)
     _files.replace_link(layout.slot(slot), f"../releases/{release}/{slot}")
     _files.replace_link(layout.unit_link(slot), f"{directory}/{layout.unit_template}")
     _files.replace_link(layout.enabled_link(slot), f"../{unit}")
@@ -116,11 +139,17 @@ def start(layout: Layout, slot: str, release: str, now: t.Mapping[str, t.Any]) -
     _systemd.start(unit)
 
 
-def stop(layout: Layout, slot: str, now: t.Mapping[str, t.Any]) -> None:
+def drain_and_stop(layout: Layout, slot: str, ports: t.Sequence[Ports], timeout: int) -> dict[str, t.Any]:
+    numbers = {port.of(slot) for port in ports}
+    connections, waited = wait_until_drained(
+        lambda: _connections.count_on_host(numbers), timeout=timeout, now=time.monotonic, sleep=time.sleep
+    )
+    _systemd.stop(layout.unit(slot))
+    return {"connections": connections, "waited": waited}
+
+
+def clear(layout: Layout, slot: str) -> None:
     unit = layout.unit(slot)
-    # A run that was killed here may have left a slot whose unit systemd knows no more and refuses to stop.
-    if now["running"]:
-        _systemd.stop(unit)
     _systemd.forget_failure(unit)
     for link in (layout.enabled_link(slot), layout.unit_link(slot), layout.slot(slot)):
         _files.remove_link(link)
@@ -159,10 +188,13 @@ def main() -> None:
                     f"slot {slot} of {layout.service} carries the traffic (release {now['release'] or 'none'}); "
                     "move the switch to the other slot first"
                 )
+            # A run that was killed here may have left a slot whose unit systemd knows no more and refuses to stop.
+            if now["running"] and (state == "stopped" or now["release"] != release):
+                result |= drain_and_stop(layout, slot, ports, module.params["drain_timeout"])
             if state == "started":
-                start(layout, slot, release, now)
+                start(layout, slot, release)
             else:
-                stop(layout, slot, now)
+                clear(layout, slot)
     except (ValueError, OSError) as exc:
         if state == "started" and "unit" in result:
             result["journal"] = _systemd.journal(result["unit"], JOURNAL_LINES)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: traffic_switch
-short_description: Move the switch of a service, or wait until a slot is drained
+short_description: Move the switch of a service
 version_added: 1.0.0
 description:
   - The switch is an nftables table of the service's own that sends new connections for the public port to one slot,
@@ -15,28 +15,17 @@ description:
   - Nobody but the host itself can reach the port of a slot directly.
 attributes:
   check_mode:
-    description: Can run in check mode and predicts whether the switch would move. It does not wait then.
+    description: Can run in check mode and predicts whether the switch would move.
     support: full
   diff_mode:
     description: Shows the position.
     support: full
 options:
   position:
-    description:
-      - The slot that receives new connections, or V(closed) to refuse them.
-      - Without it the switch stays where it is.
+    description: The slot that receives new connections, or V(closed) to refuse them.
     type: str
     choices: [blue, green, closed]
-  drained:
-    description: Wait until this slot has no open connection left.
-    type: str
-    choices: [blue, green]
-  drain_timeout:
-    description:
-      - How many seconds to wait for O(drained).
-      - Connections that are open then are counted in RV(connections), and the module succeeds.
-    type: int
-    default: 30
+    required: true
 extends_documentation_fragment:
   - evenkeel.fleet.service
   - evenkeel.fleet.service.rollout
@@ -49,38 +38,21 @@ EXAMPLES = r"""
     service: notes
     ports: [{public: 8000, blue: 8001, green: 8002}]
     position: green
-
-- name: Wait until the slot blue has nothing left to answer
-  evenkeel.fleet.traffic_switch:
-    service: notes
-    ports: [{public: 8000, blue: 8001, green: 8002}]
-    drained: blue
-    drain_timeout: 60
 """
 
 RETURN = r"""
 position:
-  description: Position of the switch; V(absent) where there is none.
+  description: Position of the switch.
   type: str
   returned: success
   sample: green
-connections:
-  description: How many connections to the slot in O(drained) were still open when the module returned.
-  type: int
-  returned: when O(drained) is given
-waited:
-  description: How many seconds the module waited for the slot to drain.
-  type: float
-  returned: when O(drained) is given
 """
 
 import os
-import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import (
-    _connections,
     _files,
     _instances,
     _nft,
@@ -88,7 +60,6 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
-from ansible_collections.evenkeel.fleet.plugins.module_utils._drain import wait_until_drained
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import (
     POSITIONS,
@@ -102,9 +73,7 @@ SPEC: dict[str, t.Any] = {
     **SERVICE,
     **ROLLOUT,
     **PORTS,
-    "position": {"type": "str", "choices": list(POSITIONS)},
-    "drained": {"type": "str", "choices": ["blue", "green"]},
-    "drain_timeout": {"type": "int", "default": 30},
+    "position": {"type": "str", "choices": list(POSITIONS), "required": True},
 }
 
 UNIT_PATH = "/etc/systemd/system/evenkeel-switch@.service"
@@ -131,38 +100,24 @@ def move(layout: Layout, ports: t.Sequence[Ports], position: str) -> None:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    position, drained = module.params["position"], module.params["drained"]
+    position = module.params["position"]
     result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
         ports = [Ports(**port) for port in module.params["ports"]]
         check_ports(ports)
         seen = _instances.observe_switch(layout, ports)
-        wanted = position or seen
         kept = _files.read_text(layout.switch_file)
-        changed = position is not None and (seen, kept) != (
-            position,
-            ruleset(layout.switch_table, ports, position),
-        )
+        changed = (seen, kept) != (position, ruleset(layout.switch_table, ports, position))
         if changed:
             _state.check_write(layout, module)
         if changed and not module.check_mode:
-            move(layout, ports, wanted)
+            move(layout, ports, position)
         result = {
             "changed": changed,
-            "position": wanted,
-            "diff": {"before": {"position": seen}, "after": {"position": wanted}},
+            "position": position,
+            "diff": {"before": {"position": seen}, "after": {"position": position}},
         }
-        if drained and not module.check_mode:
-            if wanted == drained:
-                raise ValueError(f"slot {drained} receives new connections and never drains; move the switch first")
-            numbers = {port.of(drained) for port in ports}
-            result["connections"], result["waited"] = wait_until_drained(
-                lambda: _connections.count_on_host(numbers),
-                timeout=module.params["drain_timeout"],
-                now=time.monotonic,
-                sleep=time.sleep,
-            )
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(**result)
