@@ -20,7 +20,8 @@ from typing import Any
 
 import yaml
 
-CACHE = Path(__file__).resolve().parents[2] / ".cache"
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = CHECKOUT / ".cache"
 BOOT_SECONDS = 90
 INOTIFY_INSTANCES = 1024  # each systemd takes a handful; the kernel's default of 128 lasts for a few hosts only
 
@@ -66,15 +67,21 @@ def free_subnets() -> list[str]:
 
 
 def ensure_network(name: str) -> ipaddress.IPv4Network:
-    subnet = "{{(index .IPAM.Config 0).Subnet}}"
-    found = run("docker", "network", "inspect", "-f", subnet, name, check=False)
+    """The network says whose fleet it is: two checkouts on a machine must not take it for theirs in turn."""
+    wanted = '{{(index .IPAM.Config 0).Subnet}} {{index .Labels "evenkeel.checkout"}}'
+    found, _, owner = run("docker", "network", "inspect", "-f", wanted, name, check=False).partition(" ")
+    if found and owner != str(CHECKOUT):
+        raise OSError(
+            f"wanted to boot the fleet {name}, but the one that runs belongs to {owner}; remove it there first."
+        )
     if not found:
         mtu = f"com.docker.network.driver.mtu={default_mtu()}"
         free = free_subnets()
         if not free:
             raise OSError("wanted a free /24 in 10.86.0.0/16 for the fleet, but routes of this machine cover them all.")
         found = free[0]
-        run("docker", "network", "create", "--subnet", found, "-o", mtu, "--label", f"evenkeel.fleet={name}", name)
+        labels = ["--label", f"evenkeel.fleet={name}", "--label", f"evenkeel.checkout={CHECKOUT}"]
+        run("docker", "network", "create", "--subnet", found, "-o", mtu, *labels, name)
     return ipaddress.IPv4Network(found)
 
 

@@ -29,7 +29,7 @@ require_machine() {
 run_as_root() {
   [ "$EUID" -ne 0 ] || return 0
   local status=0
-  sudo --preserve-env=DEMO_PORT,http_proxy,https_proxy,no_proxy "$0" "$@" || status=$?
+  sudo --preserve-env=DEMO_NAME,DEMO_PORT,http_proxy,https_proxy,no_proxy "$0" "$@" || status=$?
   sudo chown -Rhf "$(id -u):$(id -g)" .cache .venv inventories/local || true
   exit "$status"
 }
