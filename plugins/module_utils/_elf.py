@@ -12,6 +12,15 @@ HEADER = 20
 MACHINES = {3: "i686", 40: "armv7l", 62: "x86_64", 183: "aarch64", 243: "riscv64"}
 
 
+# Machines that run programs for another one as well.
+ALSO_RUNS = {"x86_64": "i686", "aarch64": "armv7l"}
+
+
+def runs_on(machine: str, program: str | None) -> bool:
+    """Whether a machine runs a program that was built for another; what is no ELF program is not for us to judge."""
+    return program in (None, machine, ALSO_RUNS.get(machine))
+
+
 def built_for(header: bytes) -> str | None:
     """The machine that a program was built for, or None where the file is no ELF program.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 SLOTS = ("blue", "green")
 CLOSED = "closed"
 
-RELEASE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_~]{0,63}-[0-9a-f]{12}")
+RELEASE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_~-]{0,63}-[0-9a-f]{12}")
 
 
 def other_slot(slot: str) -> str:

@@ -29,7 +29,7 @@ FORMATS: dict[str, Format] = {
     "sql_identifier": Format(r"[a-z_][a-z0-9_]{0,62}", "a lower-case name of at most 63 of a-z, 0-9 and _"),
     "user_name": Format(r"[a-z_][a-z0-9_-]{0,31}", "a system user name of at most 32 of a-z, 0-9, _ and -"),
     "environment_name": Format(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable name of letters, digits and _"),
-    "version": Format(r"[0-9A-Za-z][0-9A-Za-z.+_~]{0,63}", "a version of at most 64 letters, digits and . + _ ~"),
+    "version": Format(r"[0-9A-Za-z][0-9A-Za-z.+_~-]{0,63}", "a version of at most 64 letters, digits and . + _ ~ -"),
     "sha256": Format(r"[0-9a-f]{64}", "64 hexadecimal digits"),
     "port": Format(r"[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5]", "a port from 1 to 65535"),
     "absolute_path": Format(

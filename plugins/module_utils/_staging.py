@@ -18,7 +18,7 @@ import zlib
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
-from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for
+from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     MANIFEST,
@@ -29,6 +29,8 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
 )
 
 CHUNK = 1 << 20
+
+SCRATCH = ".staging-"
 
 # Bytes of disk that staging leaves alone.
 SPARE = 64 << 20
@@ -93,7 +95,7 @@ def tree(root: str) -> Tree:
 def stage(layout: Layout, content: Content, artifact: str, program: str, group: int) -> None:
     """Fetch or copy the artifact, verify it, unpack it, write our files beside it, then publish by rename."""
     _files.make_directory(layout.releases)
-    scratch = tempfile.mkdtemp(prefix=".staging-", dir=layout.releases)
+    scratch = tempfile.mkdtemp(prefix=SCRATCH, dir=layout.releases)
     try:
         fetched = f"{scratch}/.artifact"
         _fetch(artifact, fetched, content.artifact_sha256)
@@ -127,6 +129,14 @@ def stage(layout: Layout, content: Content, artifact: str, program: str, group: 
 
 def remove(layout: Layout, release_id: str) -> None:
     shutil.rmtree(layout.release(release_id))
+
+
+def sweep(layout: Layout, before: float) -> None:
+    """Remove what runs left behind that were killed while they staged something before this time."""
+    for name in os.listdir(layout.releases):
+        path = f"{layout.releases}/{name}"
+        if name.startswith(SCRATCH) and os.stat(path).st_mtime < before:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def is_url(artifact: str) -> bool:
@@ -196,7 +206,7 @@ def _check_program(directory: str, program: str) -> None:
         raise ValueError(f"its program {program} is not executable")
     with open(path, "rb") as file:
         machine = built_for(file.read(HEADER))
-    if machine not in (None, platform.machine()):
+    if not runs_on(platform.machine(), machine):
         raise ValueError(f"its program {program} is for {machine}, this host is {platform.machine()}")
 
 

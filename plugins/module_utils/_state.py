@@ -58,10 +58,18 @@ def check_write(layout: Layout, module: t.Any) -> None:
 def record(layout: Layout, entry: t.Mapping[str, t.Any]) -> None:
     """Add a line to the journal."""
     os.makedirs(layout.state, mode=0o755, exist_ok=True)
-    with open(f"{layout.state}/journal.jsonl", "ab") as journal:
+    with open(f"{layout.state}/journal.jsonl", "ab+") as journal:
+        # A line that a crash cut short must not swallow this one.
+        if journal.tell() and not _ends_in_newline(journal):
+            journal.write(b"\n")
         journal.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
         journal.flush()
         os.fsync(journal.fileno())
+
+
+def _ends_in_newline(file: t.BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"
 
 
 def history(layout: Layout, last: int) -> list[dict[str, t.Any]]:

@@ -136,6 +136,7 @@ removed:
 """
 
 import grp
+import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -166,6 +167,10 @@ SPEC: dict[str, t.Any] = {
     "group": {"type": "str", "default": "root"},
     "keep": {"type": "int", "default": 3, "no_log": False},
 }
+
+
+# Nobody stages one release for so long.
+STAGING_SECONDS = 3600
 
 
 def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
@@ -222,7 +227,7 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     previous = before["current"] if moves and before["current"] else before["previous"]
     in_slots = {release_of(_files.read_link(layout.slot(slot))) for slot in SLOTS}
     removed = prunable(before["releases"], {wanted, previous} | in_slots, module.params["keep"])
-    if moves:
+    if moves or removed:
         _state.check_write(layout, module)
     if not module.check_mode:
         if moves:
@@ -231,6 +236,7 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
             _files.replace_link(layout.current, f"releases/{wanted}")
         for release_id in removed:
             _staging.remove(layout, release_id)
+        _staging.sweep(layout, before=time.time() - STAGING_SECONDS)
     after = {
         "current": wanted,
         "previous": previous,

@@ -9,7 +9,7 @@ import struct
 import sys
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for
+from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
 
 
 def header(number: int, order: str = "<") -> bytes:
@@ -47,3 +47,18 @@ def test_what_is_no_elf_program(text: bytes) -> None:
 def test_a_header_that_is_cut_short(length: int) -> None:
     with pytest.raises(ValueError, match="its ELF header is cut short"):
         built_for(header(62)[:length])
+
+
+@pytest.mark.parametrize(
+    ("machine", "program", "runs"),
+    [
+        ("x86_64", "x86_64", True),
+        ("x86_64", "i686", True),
+        ("x86_64", "aarch64", False),
+        ("aarch64", "armv7l", True),
+        ("i686", "x86_64", False),
+        ("x86_64", None, True),
+    ],
+)
+def test_which_machine_runs_what(machine: str, program: str | None, runs: bool) -> None:
+    assert runs_on(machine, program) is runs

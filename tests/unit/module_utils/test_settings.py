@@ -28,7 +28,7 @@ ACCEPTED: dict[str, list[str]] = {
     "sql_identifier": ["a", "notes_2", "_x", "a" * 63],
     "user_name": ["www-data", "_apt", "notes"],
     "environment_name": ["PORT", "_x", "rust_log", "A1"],
-    "version": ["1.0.0", "2024.1", "1.0.0+build.5", "1.0~rc1", "v1", "a" * 64],
+    "version": ["1.0.0", "2024.1", "1.0.0+build.5", "1.0~rc1", "v1", "1.0.0-rc.1", "a" * 64],
     "sha256": ["0" * 64, "0123456789abcdef" * 4],
     "port": ["1", "80", "8000", "9999", "10000", "59999", "64999", "65499", "65529", "65535"],
     "absolute_path": ["/", "/opt/notes", "/opt/notes/", "/a.b/..c/.d", "/opt/a@b+c~d-e_f"],
@@ -64,7 +64,7 @@ REFUSED: dict[str, list[str]] = {
     "sql_identifier": ["", "a-b", "A", 'a"b', "1a", "a" * 64],
     "user_name": ["", "Root", "-x", "a:b", "a" * 33],
     "environment_name": ["", "1A", "A-B", "A=B", "A.B", "É"],
-    "version": ["", ".1", "-1", "1.0-rc1", "1/0", "..", "a" * 65],
+    "version": ["", ".1", "-1", "1 0", "1/0", "..", "a" * 65],
     "sha256": ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64],
     "port": [
         "",

@@ -315,3 +315,13 @@ def test_installed_and_linked(layout: Layout, tmp_path: Path) -> None:
 )
 def test_is_url(artifact: str, url: bool) -> None:
     assert _staging.is_url(artifact) is url
+
+
+def test_what_a_killed_run_left_is_swept_when_it_is_old(layout: Layout, tmp_path: Path) -> None:
+    release, _content, _artifact = staged(layout, tmp_path)
+    for name, age in (("old", 5000), ("young", 10)):
+        path = release.parent / f".staging-{name}"
+        (path / "artifact").mkdir(parents=True)
+        os.utime(path, (100_000 - age, 100_000 - age))
+    _staging.sweep(layout, before=100_000 - 3600)
+    assert sorted(entry.name for entry in release.parent.iterdir()) == [".staging-young", release.name]
