@@ -115,6 +115,8 @@ ensure_engine() {
 # ensure_fixtures: the images hosts start from, and the demo service's releases.
 ensure_fixtures() {
   ensure_packages mmdebstrap=mmdebstrap openssh-client=ssh
+  # Debian 13 has /tmp in memory, mounted nodev, where no system can be installed.
+  local -x TMPDIR=/var/tmp
   for suite in bookworm trixie; do
     step "Host image of $suite" tests/fixtures/host_image "$suite"
   done
