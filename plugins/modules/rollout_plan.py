@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - evenkeel.fleet contributors (@evenkeel)
 description:
-  - A part of the role M(evenkeel.fleet.app#role). Reads what each host of the play registered as C(__app_check),
+  - A part of the role P(evenkeel.fleet.app#role). Reads what each host of the play registered as C(__app_check),
     C(__app_release) and C(__app_info), and says what a rollout means for each.
   - Runs on the controller and touches nothing; run it once.
 attributes:

@@ -11,7 +11,7 @@ version_added: 1.0.0
 author:
   - evenkeel.fleet contributors (@evenkeel)
 description:
-  - A part of the role M(evenkeel.fleet.app#role). A host has failed if it registered C(__app_failure), or if it dropped
+  - A part of the role P(evenkeel.fleet.app#role). A host has failed if it registered C(__app_failure), or if it dropped
     out of the play, for instance because it became unreachable.
   - Runs on the controller and touches nothing; run it once.
 attributes:
