@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
-import tempfile
 
 
 def read_text(path: str) -> str | None:
@@ -47,10 +47,15 @@ def write_new(path: str, data: bytes, mode: int, group: int = 0) -> None:
         os.fsync(fd)
 
 
+def _beside(path: str) -> str:
+    """A name in the same directory that nobody else uses; whoever creates it must insist on creating it."""
+    return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{secrets.token_hex(8)}")
+
+
 def write_file(path: str, data: bytes, mode: int) -> None:
     """Replace a file in one step."""
     make_directory(os.path.dirname(path))
-    scratch = tempfile.mktemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    scratch = _beside(path)
     write_new(scratch, data, mode)
     os.replace(scratch, path)
     sync_directory(os.path.dirname(path))
@@ -59,7 +64,7 @@ def write_file(path: str, data: bytes, mode: int) -> None:
 def replace_link(path: str, target: str) -> None:
     """Point a link somewhere else in one step."""
     make_directory(os.path.dirname(path))
-    scratch = tempfile.mktemp(prefix=f".{os.path.basename(path)}.", dir=os.path.dirname(path))
+    scratch = _beside(path)
     os.symlink(target, scratch)
     os.replace(scratch, path)
     sync_directory(os.path.dirname(path))

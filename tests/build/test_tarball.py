@@ -20,7 +20,12 @@ def tool(*command: str, cwd: Path, **environment: str) -> str:
     """The output of a command, which must succeed in an environment that knows nothing of the checkout."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
     done = subprocess.run(
-        command, cwd=cwd, env=clean | {"ANSIBLE_NOCOLOR": "1"} | environment, capture_output=True, text=True
+        command,
+        cwd=cwd,
+        env=clean | {"ANSIBLE_NOCOLOR": "1"} | environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout

@@ -61,7 +61,7 @@ def test_cores_are_pure(name: str) -> None:
         if isinstance(node, ast.Import):
             imported.update(alias.name.split(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            imported.add(str(node.module).split(".")[0])
+            imported.add(str(node.module).split(".", maxsplit=1)[0])
     assert not imported & IMPURE_IMPORTS
 
 

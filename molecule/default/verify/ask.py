@@ -50,7 +50,7 @@ class Worker(threading.Thread):
 
 flag = Path(sys.argv[1])
 busy = Path(f"{flag}.busy")
-workers = [Worker(flag) for _ in range(WORKERS)]
+workers = [Worker(flag) for _number in range(WORKERS)]
 for worker in workers:
     worker.start()
 while sum(worker.sent for worker in workers) < 100 and any(worker.is_alive() for worker in workers):

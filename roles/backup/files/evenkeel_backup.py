@@ -1,4 +1,3 @@
-#!/usr/bin/python3
 # Copyright: evenkeel.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """Back up what /etc/evenkeel-backup.json names, and prove each backup before it counts.

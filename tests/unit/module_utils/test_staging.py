@@ -70,7 +70,7 @@ def content_for(artifact: Path, version: str = "1.0.0", **environment: str) -> C
     return Content(version, hashlib.sha256(artifact.read_bytes()).hexdigest(), files)
 
 
-def staged(layout: Layout, tmp_path: Path, entries: t.Iterable[Entry] = GOOD) -> tuple[Path, Content, Path]:
+def staged(layout: Layout, tmp_path: Path, entries: t.Iterable[Entry] = tuple(GOOD)) -> tuple[Path, Content, Path]:
     artifact = archive(tmp_path / "notes.tar.gz", entries)
     content = content_for(artifact)
     _staging.stage(layout, content, str(artifact), "notes", group=42)
