@@ -14,19 +14,19 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = {"LICENSE", "README.md", "CHANGELOG.rst", "changelogs", "docs", "meta", "playbooks", "plugins", "roles"}
 GENERATED = {"MANIFEST.json", "FILES.json"}
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir())
+
+
+def attempt(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in an environment that knows nothing of the checkout."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+    env = clean | {"ANSIBLE_NOCOLOR": "1"} | environment
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True, check=False)
 
 
 def tool(*command: str, cwd: Path, **environment: str) -> str:
-    """The output of a command, which must succeed in an environment that knows nothing of the checkout."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
-    done = subprocess.run(
-        command,
-        cwd=cwd,
-        env=clean | {"ANSIBLE_NOCOLOR": "1"} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    """The output of a command, which must succeed."""
+    done = attempt(*command, cwd=cwd, **environment)
     assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
@@ -64,15 +64,19 @@ def test_it_installs_with_the_metadata_of_this_checkout(installed: Path) -> None
     assert found == {"evenkeel.fleet": {"version": yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"]}}
 
 
-def test_site_runs_by_its_full_name_from_an_empty_directory(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "hosts.yml").write_text("app: {children: {notes: {hosts: {app1: }}}}\nnginx: {hosts: {lb1: }}\n")
-    tasks = tool(
-        *("ansible-playbook", "evenkeel.fleet.site", "--inventory", "hosts.yml", "--list-tasks"),
+@pytest.mark.parametrize("role", ROLES)
+def test_site_runs_by_its_full_name_from_an_empty_directory(role: str, installed: Path, tmp_path: Path) -> None:
+    """It comes as far as the check of each role, which needs no host and refuses a setting that there is none of."""
+    hosts = {role: {"hosts": {"host1": {f"{role}_no_such_setting": 1}}}}
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump(hosts))
+    run = attempt(
+        *("ansible-playbook", "evenkeel.fleet.site", "--inventory", "hosts.yml"),
         cwd=tmp_path,
         ANSIBLE_COLLECTIONS_PATH=str(installed),
     )
-    for role in ("app", "nginx", "postgres", "redis", "logrotate", "backup"):
-        assert f"evenkeel.fleet.{role} : " in tasks
+    assert run.returncode == 2
+    assert f"{role}_no_such_setting is not a setting of this role" in run.stdout + run.stderr
+    assert f"{installed}/ansible_collections/evenkeel/fleet/roles/{role}/tasks/check.yml" in run.stdout + run.stderr
 
 
 @pytest.mark.parametrize("module", sorted(file.stem for file in (ROOT / "plugins/modules").glob("[!_]*.py")))
@@ -82,7 +86,7 @@ def test_every_module_has_its_page(module: str, installed: Path) -> None:
     assert "EXAMPLES:" in page
 
 
-@pytest.mark.parametrize("role", sorted(path.name for path in (ROOT / "roles").iterdir()))
+@pytest.mark.parametrize("role", ROLES)
 def test_every_role_has_its_page(role: str, installed: Path) -> None:
     page = tool(
         *("ansible-doc", "--type", "role", f"evenkeel.fleet.{role}"),
