@@ -54,7 +54,7 @@ step() {
   if [ "$status" -ne 0 ]; then
     printf 'failed after %s s\n' "$((SECONDS - start))"
     tail -n 20 "$log" | sed 's/^/    /' >&2
-    die "'$title' failed; all of its output is in ${log#"$repo/"}."
+    die "'$title' failed, ${log#"$repo/"} has all of its output."
   fi
   printf '%s s\n' "$((SECONDS - start))"
 }
