@@ -1,7 +1,7 @@
-"""Run site.yml on the fleet, under load if it is an update, and say what came of it.
+"""Run site.yml on the fleet, or its services alone under load if it is an update, and say what came of it.
 
 update.py converge FLEET INVENTORY          run site.yml with the version that runs, or the first one
-update.py update FLEET INVENTORY            the same with the other version, under load
+update.py update FLEET INVENTORY            roll out the other version, under load
 update.py refuse FLEET INVENTORY VERSION    the same with a version that must be refused
 """
 
@@ -137,7 +137,7 @@ class Outcome:
         how = f"refused    {self.version}" if self.refused else f"updated    to {self.version}"
         return [
             f"running    {', '.join(f'{host} {version}' for host, version in self.after.items())}",
-            f"{how} in {self.rollout:.1f} s, all of site.yml in {self.seconds:.1f} s"
+            f"{how} in {self.seconds:.1f} s, {self.rollout:.1f} s of them with the lease"
             f"{f': {self.cause}' if self.cause else ''}",
             f"requests   {report['requests']} sent, {report['failed']} failed, {report['lost']} written and lost",
             f"latency    p50 {latency['p50']:.1f} ms, p99 {latency['p99']:.1f} ms, max {latency['max']:.1f} ms",
@@ -166,7 +166,7 @@ def under_load(name: str, inventory: Path, version: str, refused: bool) -> int:
     before = versions(name, inventory)
     load = Load(inventory)
     try:
-        status, seconds = site(inventory, log, "-e", f"app_version={version}")
+        status, seconds = site(inventory, log, "--tags", "app", "-e", f"app_version={version}")
     finally:
         report = load.end()
     after = versions(name, inventory)
