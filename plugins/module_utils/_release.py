@@ -10,15 +10,19 @@ import json
 import posixpath
 import re
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS
+from ansible_collections.evenkeel.fleet.plugins.module_utils._placeholders import fill
 from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import NO_CHARACTERS
 
 MANIFEST = "release.json"
 
 # The kernel refuses a single "NAME=value" of more than this many bytes (MAX_ARG_STRLEN).
 LONGEST_VARIABLE = 131071
+
+# systemd refuses to start a service whose credentials are larger, all together.
+MOST_CREDENTIALS = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -52,41 +56,79 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def release_files(
-    unit_name: str,
-    unit: str,
-    environment: t.Mapping[str, t.Any],
-    files: t.Mapping[str, str],
-    slot_environment: t.Mapping[str, t.Mapping[str, t.Any]],
-) -> dict[str, File]:
-    """The files of a release: its unit, and for each slot the environment and the config files."""
+@dataclass(frozen=True)
+class Settings:
+    """What a user sets for the instances of a release. ``slot_environment`` is what differs between the slots.
+
+    A value of it may stand in ``environment`` and ``files`` as a placeholder; secrets are taken as they are.
+    """
+
+    environment: t.Mapping[str, t.Any] = field(default_factory=dict)
+    slot_environment: t.Mapping[str, t.Mapping[str, t.Any]] = field(default_factory=dict)
+    secrets: t.Mapping[str, t.Any] = field(default_factory=dict)
+    credentials: t.Mapping[str, t.Any] = field(default_factory=dict)
+    files: t.Mapping[str, str] = field(default_factory=dict)
+
+    def check_names(self) -> None:
+        """Refuse what is given in more than one way. Raises ValueError."""
+        ways = {"environment": self.environment, "secret": self.secrets, "credential": self.credentials}
+        for (one, mine), (other, theirs) in itertools.combinations(ways.items(), 2):
+            both = sorted(set(mine) & set(theirs))
+            if both:
+                raise ValueError(f"{', '.join(both)}: given as {one} and as {other}; give it once")
+
+
+def release_files(unit_name: str, unit: str, settings: Settings) -> dict[str, File]:
+    """The files of a release: its unit, and for each slot the environment, the credentials and the config files."""
+    settings.check_names()
     made = {unit_name: File(unit.encode(), 0o644)}
     for slot in SLOTS:
-        variables = {**environment, **slot_environment.get(slot, {})}
+        own = settings.slot_environment.get(slot, {})
+        plain = {
+            name: fill(value, own, f"environment variable {name}") if isinstance(value, str) else value
+            for name, value in settings.environment.items()
+        }
+        variables = {**plain, **settings.secrets, **own}
         made[f"{slot}/environment"] = File(environment_file(variables).encode(), 0o600)
-        for path, content in files.items():
-            if not isinstance(content, str):
-                raise ValueError(f"file {path!a}: its content is a {type(content).__name__}; it wants text")
-            made[f"{slot}/config/{inner_path(path)}"] = File(content.encode(), 0o640)
+        for name, content in credential_files(settings.credentials).items():
+            made[f"{slot}/credentials/{name}"] = File(content, 0o600)
+        for path, text in settings.files.items():
+            if not isinstance(text, str):
+                raise ValueError(f"file {path!a}: its content is a {type(text).__name__}; it wants text")
+            made[f"{slot}/config/{inner_path(path)}"] = File(fill(text, own, f"file {path!a}").encode(), 0o640)
     return made
+
+
+def credential_files(credentials: t.Mapping[str, t.Any]) -> dict[str, bytes]:
+    """The content of each credential's file: the value and nothing else. Raises ValueError naming the credential."""
+    files = {}
+    for name, value in credentials.items():
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            raise ValueError(f"credential {name!a}: a name wants letters, digits and _")
+        files[name] = _text(value, f"credential {name}").encode()
+    total = sum(map(len, files.values()))
+    if total > MOST_CREDENTIALS:
+        raise ValueError(f"credentials: they are {total} bytes together; systemd takes {MOST_CREDENTIALS}")
+    return files
+
+
+def _text(value: t.Any, where: str) -> str:
+    """A single value as programs expect it: booleans are ``true`` and ``false``."""
+    if isinstance(value, (dict, list, tuple)):
+        raise ValueError(f"{where}: its value is a {type(value).__name__}; it wants text, a number or a boolean")
+    return str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
 
 
 def environment_file(variables: t.Mapping[str, t.Any]) -> str:
     """The text of a systemd EnvironmentFile that means exactly these values, newlines included.
 
-    Booleans become ``true`` and ``false``, as programs expect them. Raises ValueError naming the variable.
+    Raises ValueError naming the variable.
     """
     lines = []
     for name in sorted(variables):
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             raise ValueError(f"environment variable {name!a}: a name wants letters, digits and _")
-        value = variables[name]
-        if isinstance(value, (dict, list, tuple)):
-            raise ValueError(
-                f"environment variable {name}: its value is a {type(value).__name__}; "
-                "it wants text, a number or a boolean"
-            )
-        text = str(value).lower() if isinstance(value, bool) else "" if value is None else str(value)
+        text = _text(variables[name], f"environment variable {name}")
         if re.search(rf"[\x00-\x08\x0b-\x1f\x7f{NO_CHARACTERS}]", text):
             raise ValueError(
                 f"environment variable {name}: its value holds a control character other than newline and tab, "

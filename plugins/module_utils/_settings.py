@@ -116,7 +116,7 @@ def misshapen_values(
 
 
 def select(value: t.Any, path: str) -> list[tuple[str, t.Any]]:
-    """The (label, value) pairs that a path such as C(x[].name), C(x.*) or C(keys(x)) stands for.
+    """The (label, value) pairs that a path such as C(x[].name), C(x[0]), C(x.*) or C(keys(x)) stands for.
 
     A part that is absent or null stands for nothing: whether it is required is the argument spec's business.
     """
@@ -128,7 +128,7 @@ def select(value: t.Any, path: str) -> list[tuple[str, t.Any]]:
             for key in mapping
         ]
     found = [("", value)]
-    for step in re.findall(r"\[\]|[^.\[\]]+", path):
+    for step in re.findall(r"\[\d*\]|[^.\[\]]+", path):
         found = [
             (f"{label}{mark}", inner)
             for label, outer in found
@@ -142,6 +142,8 @@ def _step(value: t.Any, step: str, first: bool) -> list[tuple[str, t.Any]]:
     dot = "" if first else "."
     if step == "[]":
         return [(f"[{i}]", inner) for i, inner in enumerate(value)] if isinstance(value, list) else []
+    if step.startswith("["):
+        return [(step, value[int(step[1:-1])])] if isinstance(value, list) and int(step[1:-1]) < len(value) else []
     if not isinstance(value, dict):
         return []
     if step == "*":

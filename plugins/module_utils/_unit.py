@@ -7,6 +7,8 @@ from __future__ import annotations
 import re
 import typing as t
 
+from ansible_collections.evenkeel.fleet.plugins.module_utils._placeholders import PLACEHOLDER, check_known
+
 # To systemd a text with one of these is not UTF-8, and it ignores the whole line or file.
 NO_CHARACTERS = r"\ud800-\udfff\ufdd0-\ufdef" + "".join(
     chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
@@ -33,16 +35,26 @@ def unit_text(sections: t.Mapping[str, t.Mapping[str, t.Any]]) -> str:
     return "\n".join(blocks)
 
 
-def exec_words(words: t.Iterable[t.Any]) -> str:
-    """Words of a command line, quoted so that systemd passes exactly these: no specifiers, no variables."""
-    return " ".join(_word(str(word)) for word in words)
+def exec_words(words: t.Iterable[t.Any], variables: t.Collection[str] = ()) -> str:
+    """Words of a command line, quoted so that systemd passes exactly these: no specifiers, no variables.
+
+    Only a placeholder ``@@NAME@@`` becomes the environment variable of that name, which must be one of ``variables``.
+    """
+    return " ".join(_word(str(word), variables) for word in words)
 
 
-def _word(word: str) -> str:
+def _word(word: str, variables: t.Collection[str]) -> str:
     if CONTROL.search(word):
         raise ValueError(f"{word!a}: a word of a command holds a control character or what Unicode calls no character")
-    literal = word.replace("%", "%%").replace("$", "$$")
-    if PLAIN_WORD.fullmatch(literal):
+    # The pieces between placeholders, and the names in them, take turns.
+    pieces = PLACEHOLDER.split(word)
+    for name in pieces[1::2]:
+        check_known(name, variables, f"word {word!a} of the command")
+    pieces[::2] = [piece.replace("%", "%%").replace("$", "$$") for piece in pieces[::2]]
+    plain = all(PLAIN_WORD.fullmatch(piece) for piece in pieces[::2] if piece) and word
+    pieces[1::2] = [f"${{{name}}}" for name in pieces[1::2]]
+    literal = "".join(pieces)
+    if plain:
         return literal
     escaped = literal.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

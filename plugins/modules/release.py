@@ -10,7 +10,8 @@ short_description: Stage releases of a service and record which one is current
 version_added: 1.0.0
 description:
   - A release is a directory that holds everything that decides how an instance behaves, namely the artifact,
-    the systemd unit, and for each slot the environment and config files. It never changes once it has its name.
+    the systemd unit, and for each slot the environment, credentials and config files. It never changes once it has
+    its name.
   - Its id is C(<version>-<digest>); equal inputs give an equal id on every host.
   - It is put together beside the others, verified, synced to disk, and published by a rename. A damaged one is
     replaced.
@@ -19,7 +20,7 @@ attributes:
     description: Can run in check mode and predicts whether anything would change.
     support: full
   diff_mode:
-    description: Shows releases and links. Values of the environment and config files are never shown.
+    description: Shows releases and links. Values of the environment, credentials and config files are never shown.
     support: full
 options:
   state:
@@ -59,7 +60,10 @@ options:
     description: Text of the systemd template unit, in which C(%i) is the slot. Required for O(state=staged).
     type: str
   environment:
-    description: Environment variables of the instances.
+    description:
+      - Environment variables of the instances.
+      - In a value, C(@@NAME@@) stands for the value that O(slot_environment) has under this name for the slot. A name
+        that it does not have is refused.
     type: dict
     default: {}
   slot_environment:
@@ -79,9 +83,17 @@ options:
     description: Environment variables whose values must appear nowhere; they lie in a file that only root can read.
     type: dict
     default: {}
+  credentials:
+    description:
+      - Secrets that systemd hands over as files, as a mapping of name to value. They lie in C(credentials/) of the
+        slot, readable for root alone, and the unit names each in a C(LoadCredential=).
+      - The name wants letters, digits and C(_). All values together may have 1 MiB.
+    type: dict
+    default: {}
   files:
     description:
       - Config files, as a mapping of relative path to content.
+      - In the content, C(@@NAME@@) stands for a value of O(slot_environment), as in O(environment).
       - They lie in C(config/) of the slot, readable for root and O(group).
     type: dict
     default: {}
@@ -143,7 +155,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
-from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, prunable, release_files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, prunable, release_files
 
 SPEC: dict[str, t.Any] = {
     **SERVICE,
@@ -163,6 +175,7 @@ SPEC: dict[str, t.Any] = {
         "options": {"blue": {"type": "dict", "default": {}}, "green": {"type": "dict", "default": {}}},
     },
     "secrets": {"type": "dict", "default": {}, "no_log": True},
+    "credentials": {"type": "dict", "default": {}, "no_log": True},
     "files": {"type": "dict", "default": {}, "no_log": True},
     "group": {"type": "str", "default": "root"},
     "keep": {"type": "int", "default": 3, "no_log": False},
@@ -174,16 +187,14 @@ STAGING_SECONDS = 3600
 
 
 def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
-    both = sorted(set(params["environment"]) & set(params["secrets"]))
-    if both:
-        raise ValueError(f"{', '.join(both)}: given as environment and as secret; give it once")
-    files = release_files(
-        layout.unit_template,
-        params["unit"],
-        {**params["environment"], **params["secrets"]},
-        params["files"],
-        params["slot_environment"] or {},
+    settings = Settings(
+        environment=params["environment"],
+        slot_environment=params["slot_environment"] or {},
+        secrets=params["secrets"],
+        credentials=params["credentials"],
+        files=params["files"],
     )
+    files = release_files(layout.unit_template, params["unit"], settings)
     return Content(params["version"], params["artifact_sha256"], files)
 
 

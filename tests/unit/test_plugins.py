@@ -32,6 +32,7 @@ PURE = [
     "_gate",
     "_inventory",
     "_layout",
+    "_placeholders",
     "_lease",
     "_release",
     "_rollout",
@@ -101,4 +102,4 @@ def test_the_documentation_of_check_settings_names_every_format() -> None:
 
 def test_secrets_and_files_are_in_no_log() -> None:
     spec = load("modules", "release").SPEC
-    assert {name for name, option in spec.items() if option.get("no_log")} == {"secrets", "files"}
+    assert {name for name, option in spec.items() if option.get("no_log")} == {"secrets", "credentials", "files"}

@@ -10,6 +10,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     Content,
     File,
     Member,
+    Settings,
     check_archive,
     environment_file,
     inner_path,
@@ -102,15 +103,14 @@ def test_a_value_may_be_as_long_as_the_kernel_takes_it() -> None:
 
 def content(**changes: t.Any) -> Content:
     inputs: dict[str, t.Any] = {
-        "unit_name": "notes@.service",
-        "unit": "[Service]\n",
         "environment": {"A": "1", "B": "2"},
         "files": {"app.yml": "x: 1\n", "d/b": "b"},
         "slot_environment": {"blue": {"PORT": 8001}, "green": {"PORT": 8002}},
     }
     version = changes.pop("version", "1.0.0")
     artifact = changes.pop("artifact_sha256", "0" * 64)
-    return Content(version, artifact, release_files(**{**inputs, **changes}))
+    unit_name, unit = changes.pop("unit_name", "notes@.service"), changes.pop("unit", "[Service]\n")
+    return Content(version, artifact, release_files(unit_name, unit, Settings(**{**inputs, **changes})))
 
 
 @pytest.mark.parametrize(
@@ -124,6 +124,9 @@ def content(**changes: t.Any) -> Content:
         {"environment": {"A": "1"}},
         {"environment": {"A": "1", "B": "2", "C": ""}},
         {"environment": {"A": "2", "B": "1"}},
+        {"secrets": {"C": "3"}},
+        {"credentials": {"C": "3"}},
+        {"credentials": {"C": "4"}},
         {"files": {"app.yml": "x: 1", "d/b": "b"}},
         {"files": {"app.yml": "x: 1\n", "d/c": "b"}},
         {"files": {"app.yml": "x: 1\n"}},
@@ -225,6 +228,67 @@ def test_paths_that_stay_inside(path: str, inner: str) -> None:
 def test_paths_that_lead_out_are_refused(path: str) -> None:
     with pytest.raises(ValueError, match="leads out of its directory"):
         inner_path(path)
+
+
+def test_what_differs_between_the_slots_stands_in_environment_and_files() -> None:
+    made = content(
+        environment={"LISTEN": "127.0.0.1:@@PORT@@", "N": 5},
+        secrets={"TOKEN": "@@PORT@@"},
+        credentials={"key": "@@PORT@@"},
+        files={"app.toml": "port = @@PORT@@ # {{ PORT }} $PORT ${PORT} %PORT% @PORT@ @@ PORT @@ a@@b.c\n"},
+    ).files
+    for slot, port in (("blue", 8001), ("green", 8002)):
+        variables = read_environment_file(made[f"{slot}/environment"].content.decode())
+        assert variables == {"LISTEN": f"127.0.0.1:{port}", "N": "5", "PORT": str(port), "TOKEN": "@@PORT@@"}
+        config = f"port = {port} # {{{{ PORT }}}} $PORT ${{PORT}} %PORT% @PORT@ @@ PORT @@ a@@b.c\n"
+        assert made[f"{slot}/config/app.toml"].content.decode() == config
+        assert made[f"{slot}/credentials/key"] == File(b"@@PORT@@", 0o600)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"files": {"a.toml": "@@PROT@@"}}, "file 'a.toml'"),
+        ({"environment": {"A": "@@PROT@@"}}, "environment variable A"),
+        ({"slot_environment": {"blue": {"PROT": 1, "PORT": 1}, "green": {"PORT": 2}}}, "file 'app.toml'"),
+    ],
+)
+def test_a_placeholder_that_stands_for_nothing_is_refused(changes: dict[str, t.Any], where: str) -> None:
+    with pytest.raises(ValueError, match=f"^{where}: @@PROT@@ stands for nothing .*; there are: @@PORT@@$"):
+        content(**{"files": {"app.toml": "@@PROT@@"}, **changes})
+
+
+@pytest.mark.parametrize(
+    ("value", "data"), [("a\nb\x00", b"a\nb\x00"), ("", b""), (None, b""), (True, b"true"), (5, b"5")]
+)
+def test_a_credential_is_the_value_and_nothing_else(value: t.Any, data: bytes) -> None:
+    assert content(credentials={"key": value}).files["green/credentials/key"].content == data
+
+
+@pytest.mark.parametrize(
+    ("credentials", "complaint"),
+    [
+        ({"a/b": "hunter2"}, "credential 'a/b': a name wants letters, digits and _"),
+        ({"..": "hunter2"}, r"credential '\.\.': a name wants"),
+        ({"key": ["hunter2"]}, "credential key: its value is a list"),
+        (
+            {"key": "x" * (1 << 20), "b": "hunter2"},
+            "credentials: they are 1048583 bytes together; systemd takes 1048576",
+        ),
+    ],
+)
+def test_credentials_that_systemd_would_not_take_are_refused(credentials: dict[str, t.Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=f"^{complaint}") as caught:
+        content(credentials=credentials)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "ways", [("environment", "secrets"), ("environment", "credentials"), ("secrets", "credentials")]
+)
+def test_a_name_is_given_once(ways: tuple[str, str]) -> None:
+    with pytest.raises(ValueError, match=r"^KEY: given as \w+ and as \w+; give it once$"):
+        content(**{way: {"KEY": "hunter2"} for way in ways})
 
 
 def files(*names: str) -> list[Member]:

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
-from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, release_files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, release_files
 
 Entry = tuple[str, str, str]  # name, kind (f, x, d, s, h), content or target
 
@@ -65,7 +65,14 @@ def archive(path: Path, entries: t.Iterable[Entry], mode: str = "w:gz") -> Path:
 
 def content_for(artifact: Path, version: str = "1.0.0", **environment: str) -> Content:
     files = release_files(
-        "notes@.service", "[Service]\n", environment or {"A": "1"}, {"app.yml": "x", "d/y": "y"}, {"blue": {"PORT": 1}}
+        "notes@.service",
+        "[Service]\n",
+        Settings(
+            environment=environment or {"A": "1"},
+            slot_environment={"blue": {"PORT": 1}},
+            credentials={"key": "k"},
+            files={"app.yml": "x", "d/y": "y"},
+        ),
     )
     return Content(version, hashlib.sha256(artifact.read_bytes()).hexdigest(), files)
 
@@ -105,6 +112,8 @@ def test_stage_an_archive(layout: Layout, tmp_path: Path, umask: int, owner: lis
             "config/app.yml": group,
             "config/d": folder,
             "config/d/y": group,
+            "credentials": folder,
+            "credentials/key": private,
             "environment": private,
         }.items()
     }
@@ -168,6 +177,7 @@ DAMAGE: dict[str, t.Callable[[Path], object]] = {
     "a changed environment": lambda root: (root / "blue/environment").write_text('A="2"\n'),
     "a changed mode": lambda root: (root / "artifact/notes").chmod(0o644),
     "a secret that all can read": lambda root: (root / "blue/environment").chmod(0o644),
+    "a credential that all can read": lambda root: (root / "green/credentials/key").chmod(0o644),
     "a setuid bit": lambda root: (root / "artifact/notes").chmod(0o4755),
     "a missing file": lambda root: (root / "artifact/share/deep/er/data").unlink(),
     "a missing link": lambda root: (root / "artifact/lib64").unlink(),

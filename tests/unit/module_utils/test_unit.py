@@ -65,6 +65,24 @@ def test_words_that_would_not_arrive_are_refused(bad: str) -> None:
         exec_words(["ok", f"a{bad}b"])
 
 
+@pytest.mark.parametrize(
+    ("word", "quoted"),
+    [
+        ("@@PORT@@", "${PORT}"),
+        ("--listen=127.0.0.1:@@PORT@@", "--listen=127.0.0.1:${PORT}"),
+        ("@@PORT@@ and $PORT @@METRICS@@%", '"${PORT} and $$PORT ${METRICS}%%"'),
+        ("@@ PORT@@", '"@@ PORT@@"'),
+    ],
+)
+def test_a_placeholder_becomes_the_variable(word: str, quoted: str) -> None:
+    assert exec_words([word], ["PORT", "METRICS"]) == quoted
+
+
+def test_a_placeholder_that_stands_for_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"word '@@HOME@@' of the command: @@HOME@@ stands for nothing .* @@PORT@@$"):
+        exec_words(["@@HOME@@"], ["PORT"])
+
+
 def read_words(line: str) -> list[str]:
     """What systemd makes of a command line, for the part of its syntax that exec_words uses."""
     words = []

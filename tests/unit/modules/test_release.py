@@ -36,6 +36,7 @@ def arguments(tmp_path: Path) -> dict[str, t.Any]:
         "unit": "[Service]\nExecStart=/opt/notes/slots/%i/artifact/notes\n",
         "environment": {"A": "1"},
         "secrets": {"TOKEN": "hunter2"},
+        "credentials": {"key": "tr0ub4dor"},
         "files": {"app.yml": "password: correct-horse"},
         "group": GROUP,
     }
@@ -70,6 +71,7 @@ def test_secrets_and_files_are_in_no_output(run: t.Any, arguments: dict[str, t.A
     for check in (True, False):
         said = json.dumps(run(release, check=check, **arguments))
         assert "hunter2" not in said
+        assert "tr0ub4dor" not in said
         assert "correct-horse" not in said
 
 
@@ -84,6 +86,8 @@ def test_secrets_and_files_are_in_no_output(run: t.Any, arguments: dict[str, t.A
         ({"environment": {"TOKEN": "x"}}, "TOKEN: given as environment and as secret; give it once"),
         ({"environment": {"A-B": "x"}}, "environment variable 'A-B': a name wants letters, digits and _"),
         ({"secrets": {"TOKEN": "hunter2\x00"}}, "environment variable TOKEN: its value holds a control character"),
+        ({"credentials": {"TOKEN": "x"}}, "TOKEN: given as secret and as credential; give it once"),
+        ({"files": {"app.yml": "port: @@PORT@@"}}, "file 'app.yml': @@PORT@@ stands for nothing"),
         ({"files": {"../evil": "x"}}, "'../evil' leads out of its directory"),
         ({"files": {"app.json": {"a": "hunter2"}}}, "file 'app.json': its content is a dict; it wants text"),
         ({"group": "nobody-knows"}, "group nobody-knows does not exist on this host"),

@@ -65,12 +65,12 @@ def nested(spec: dict[str, t.Any], where: str = "") -> t.Iterator[tuple[str, dic
 
 
 def option_at(role: str, path: str) -> dict[str, t.Any] | None:
-    """The option that a path of a format such as x[].name, x.* or keys(x) speaks of; None if there is none."""
+    """The option that a path of a format such as x[].name, x[0], x.* or keys(x) speaks of; None if there is none."""
     path = re.sub(r"^keys\((.*)\)$", r"\1", path)
     option: dict[str, t.Any] | None = {"type": "dict", "options": options(role)}
-    for step in re.findall(r"\[\]|[^.\[\]]+", path):
+    for step in re.findall(r"\[\d*\]|[^.\[\]]+", path):
         assert option is not None
-        if step == "[]":
+        if step.startswith("["):
             option = {**option, "type": option.get("elements", "str")} if option.get("type") == "list" else None
         elif step == "*":
             option = {} if option.get("type") == "dict" else None
