@@ -21,6 +21,7 @@ import yaml
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 CACHE = CHECKOUT / ".cache"
+LOGS = CACHE / "logs"
 BOOT_SECONDS = 90
 INOTIFY_INSTANCES = 1024  # each systemd takes a handful; the kernel's default of 128 lasts for a few hosts only
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any
 
 import fleet
+from load import Load
 
 FIRST, SECOND = "1.0.0", "1.1.0"
 CONNECTIONS, RATE, ENOUGH = 32, 300, 5000
-LOGS = fleet.CACHE / "logs"
 
 
 def site(inventory: Path, log: str, *options: str) -> tuple[int, float]:
@@ -30,7 +30,7 @@ def site(inventory: Path, log: str, *options: str) -> tuple[int, float]:
     print(f"$ {' '.join(command)}", flush=True)
     environment = os.environ | ({"ANSIBLE_FORCE_COLOR": "1"} if sys.stdout.isatty() else {})
     start = time.monotonic()
-    with (LOGS / log).open("w") as file:
+    with (fleet.LOGS / log).open("w") as file:
         run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
         assert run.stdout
         for line in run.stdout:
@@ -61,41 +61,6 @@ def current(name: str, inventory: Path) -> str:
     return SECOND if running == {SECOND} else FIRST
 
 
-class Load:
-    """The strict client, which counts every request that fails."""
-
-    def __init__(self, inventory: Path) -> None:
-        address = fleet.addresses_of(inventory)["lb1"]
-        self.report = LOGS / "load.json"
-        self.report.unlink(missing_ok=True)
-        self.log = LOGS / "load.log"
-        self.since = time.monotonic()
-        with self.log.open("w") as log:
-            self.client = subprocess.Popen(
-                [
-                    *(str(fleet.CACHE / "artifacts/strict_client"), "--url", f"http://{address}"),
-                    *("--connections", str(CONNECTIONS), "--rate", str(RATE), "--duration", "10m"),
-                    *("--verify", "--progress", "--report", str(self.report)),
-                ],
-                stdout=log,
-                stderr=log,
-            )
-        fleet.wait_for("the first requests", self.sends)
-
-    def sends(self) -> bool:
-        if self.client.poll() is not None:
-            raise OSError(f"the strict client gave up: {self.log.read_text().strip()}")
-        return bool(self.log.read_text())
-
-    def end(self) -> dict[str, Any]:
-        """Stop as soon as enough was sent to mean something."""
-        time.sleep(max(0.0, self.since + ENOUGH / RATE + 1 - time.monotonic()))
-        self.client.terminate()
-        self.client.wait(timeout=60)
-        report: dict[str, Any] = json.loads(self.report.read_text())
-        return report
-
-
 def converge(name: str, inventory: Path) -> int:
     remember(inventory, current(name, inventory))
     status, seconds = site(inventory, "converge.log")
@@ -107,7 +72,9 @@ def converge(name: str, inventory: Path) -> int:
 
 def cause(log: str) -> str:
     """Why the release was not kept, as the failed run says it; empty if it failed for another reason."""
-    found = re.findall(r"\[ERROR\]: Task failed: (?:Action failed: )?(.* was not kept.*)", (LOGS / log).read_text())
+    found = re.findall(
+        r"\[ERROR\]: Task failed: (?:Action failed: )?(.* was not kept.*)", (fleet.LOGS / log).read_text()
+    )
     return found[-1] if found else ""
 
 
@@ -164,11 +131,12 @@ class Outcome:
 def under_load(name: str, inventory: Path, version: str, refused: bool) -> int:
     log = f"update-{version}.log"
     before = versions(name, inventory)
-    load = Load(inventory)
+    url = f"http://{fleet.addresses_of(inventory)['lb1']}"
+    load = Load(url, "load", "--connections", str(CONNECTIONS), "--rate", str(RATE), "--verify")
     try:
         status, seconds = site(inventory, log, "--tags", "app", "-e", f"app_version={version}")
     finally:
-        report = load.end()
+        report = load.end(at_least=ENOUGH / RATE + 1)
     after = versions(name, inventory)
     outcome = Outcome(
         version, refused, status, seconds, rollout_seconds(name, inventory), cause(log), before, after, report

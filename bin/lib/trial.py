@@ -1,0 +1,158 @@
+"""A service of a fleet that runs, under trial: roll it out, put load on it, look at its hosts."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fleet
+from load import Load
+
+# What an operator reads first when a run has failed.
+SCREEN_LINES = 40
+
+ENVIRONMENT = {"ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+
+# Everything that a rollout may have changed, as text: releases and links with modes and digests, switch, units, lease.
+STATE = """
+cd /opt/{name} && find . -printf '%y %m %p %l\\n' | sort && find . -type f -exec sha256sum {{}} + | sort
+nft list table inet evenkeel_{name}
+systemctl list-units --all --plain --no-legend '{name}@*' | tr -s ' '
+find /var/lib/evenkeel/{name} -name lease.json
+"""
+
+SUMMARY = """
+import json, os, subprocess, sys
+def say(*command):
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+def release(link):
+    path = "/opt/{name}/" + link
+    words = os.readlink(path).split("/") if os.path.islink(path) else []
+    return next((word for word in words if "-" in word), "")
+rules = say("nft", "list", "table", "inet", "evenkeel_{name}").split()
+print(json.dumps({{
+    "current": release("current"),
+    "previous": release("previous"),
+    "blue": [release("slots/blue"), say("systemctl", "is-active", "{name}@blue")],
+    "green": [release("slots/green"), say("systemctl", "is-active", "{name}@green")],
+    "ports": sorted({{after for word, after in zip(rules, rules[1:]) if word == "to"}}),
+    "lease": os.path.exists("/var/lib/evenkeel/{name}/lease.json"),
+}}))
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of a playbook; the status of one that was killed is negative."""
+
+    status: int
+    output: str
+    seconds: float
+
+    @property
+    def screen(self) -> str:
+        """The first screen from the first error on."""
+        lines = self.output.splitlines()
+        first = next((number for number, line in enumerate(lines) if "[ERROR]" in line), 0)
+        return "\n".join(lines[first : first + SCREEN_LINES])
+
+
+class Play:
+    """A playbook at work, in a process group of its own."""
+
+    def __init__(self, command: list[str], environment: dict[str, str]) -> None:
+        self.since = time.monotonic()
+        self.process = subprocess.Popen(
+            command,
+            cwd=fleet.CHECKOUT,
+            env=os.environ
+            | {"ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            start_new_session=True,
+        )
+
+    def wait_for_output(self, words: str) -> str:
+        """Read on until these words appear; what was read so far."""
+        assert self.process.stdout
+        seen = ""
+        for line in self.process.stdout:
+            seen += line
+            if words in line:
+                return seen
+        raise OSError(f"waited for {words!r}, but the playbook ended:\n{seen}")
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+
+    def end(self) -> Run:
+        output, _nothing = self.process.communicate(timeout=300)
+        return Run(self.process.returncode, output, time.monotonic() - self.since)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service as the balancer's `port` serves it; its hosts listen at `host_port`."""
+
+    fleet: str
+    name: str
+    port: int
+    host_port: int
+
+    @property
+    def inventory(self) -> Path:
+        return fleet.CACHE / self.fleet / "inventory"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        hosts = fleet.load(self.inventory, "hosts.yml")["children"]["app"]["children"][self.name]["hosts"]
+        return {host: address for host, address in fleet.addresses_of(self.inventory).items() if host in hosts}
+
+    # ---- change it
+
+    def begin(self, playbook: str, *options: str, environment: dict[str, str] | None = None, **settings: Any) -> Play:
+        words = ["ansible-playbook", playbook, "-i", str(self.inventory), "--limit", self.name, *options]
+        return Play([*words, "--extra-vars", json.dumps(settings)], environment or {})
+
+    def play(self, playbook: str, *options: str, **settings: Any) -> Run:
+        return self.begin(playbook, *options, **settings).end()
+
+    def roll(self, **settings: Any) -> Run:
+        return self.play("site.yml", "--tags", "app", **settings)
+
+    def load(self, *options: str) -> Load:
+        address = fleet.addresses_of(self.inventory)["lb1"]
+        return Load(f"http://{address}:{self.port}", f"load-{self.name}", *options)
+
+    # ---- look at it
+
+    def on(self, host: str, command: str) -> str:
+        """Run a shell command on a host as root."""
+        options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *fleet.ssh_options(self.fleet)]
+        return fleet.run("ssh", *options, f"admin@{self.addresses[host]}", "sudo", "sh", "-s", stdin=command)
+
+    def states(self) -> dict[str, str]:
+        return {host: self.on(host, STATE.format(name=self.name)) for host in self.addresses}
+
+    def summary(self, host: str) -> dict[str, Any]:
+        script = SUMMARY.format(name=self.name)
+        found: dict[str, Any] = json.loads(self.on(host, f"python3 - <<'END'\n{script}\nEND"))
+        return found
+
+    def versions(self) -> dict[str, str]:
+        """The version that answers on each host, past the balancer."""
+        found = {}
+        for host, address in self.addresses.items():
+            with urllib.request.urlopen(f"http://{address}:{self.host_port}/version", timeout=5) as answer:
+                found[host] = json.load(answer)["version"]
+        return found
