@@ -72,9 +72,7 @@ def converge(name: str, inventory: Path) -> int:
 
 def cause(log: str) -> str:
     """Why the release was not kept, as the failed run says it; empty if it failed for another reason."""
-    found = re.findall(
-        r"\[ERROR\]: Task failed: (?:Action failed: )?(.* was not kept.*)", (fleet.LOGS / log).read_text()
-    )
+    found = re.findall(r"FAILED: (.* was not kept[^\x1b\n]*)", (fleet.LOGS / log).read_text())
     return found[-1] if found else ""
 
 

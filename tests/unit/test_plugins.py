@@ -34,10 +34,13 @@ PURE = [
     "_layout",
     "_placeholders",
     "_lease",
+    "_record",
     "_release",
     "_rollout",
     "_settings",
+    "_steps",
     "_switch",
+    "_transcript",
     "_trees",
     "_unit",
 ]
@@ -93,6 +96,13 @@ def test_every_filter_is_documented(name: str) -> None:
     assert list(plugin.FilterModule().filters()) == [name]
     assert yaml.safe_load(plugin.DOCUMENTATION)["name"] == name
     assert f"evenkeel.fleet.{name}" in plugin.EXAMPLES
+
+
+@pytest.mark.parametrize("name", stems("callback"))
+def test_every_callback_is_documented(name: str) -> None:
+    plugin = load("callback", name)
+    assert yaml.safe_load(plugin.DOCUMENTATION)["name"] == name
+    assert f"evenkeel.fleet.{name}" == plugin.CallbackModule.CALLBACK_NAME
 
 
 def test_the_documentation_of_check_settings_names_every_format() -> None:
