@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -60,7 +61,7 @@ class Run:
     def screen(self) -> str:
         """The first screen from the first error on."""
         lines = self.output.splitlines()
-        first = next((number for number, line in enumerate(lines) if "[ERROR]" in line), 0)
+        first = next((number for number, line in enumerate(lines) if re.search(r"FAILED|UNREACHABLE|ERROR", line)), 0)
         return "\n".join(lines[first : first + SCREEN_LINES])
 
 

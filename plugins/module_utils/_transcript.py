@@ -52,10 +52,10 @@ class Transcript:
     def task(self, name: str, action: str, batch: int | None = None) -> list[Line]:
         """A task starts; ``batch`` is the one that a rollout is about to try."""
         lines: list[Line] = []
-        if name != self._task:
-            lines += self._flush_alike()
         if phase_of(name) != self._phase or action in (PLAN, VERDICT):
             lines += self._flush_steps()
+        if name != self._task:
+            lines += self._flush_alike()
         self._task, self._phase = name, phase_of(name)
         if batch is not None and batch != self._batch and action not in (LEASE, VERDICT):
             self._batch = batch
