@@ -30,6 +30,8 @@ CONTAINER_OPTIONS = [
     *("--cap-add", "SYS_ADMIN", "--cap-add", "NET_ADMIN", "--cap-add", "SYS_PTRACE"),
     *("--security-opt", "seccomp=unconfined", "--security-opt", "apparmor=unconfined"),
     "--cgroupns=private",
+    # Docker takes IPv6 away from networks without such a subnet, loopback's included.
+    *("--sysctl", "net.ipv6.conf.all.disable_ipv6=0", "--sysctl", "net.ipv6.conf.default.disable_ipv6=0"),
     *("--tmpfs", "/run", "--tmpfs", "/run/lock", "--tmpfs", "/tmp"),
     *("--stop-signal", "SIGRTMIN+3"),
 ]

@@ -29,6 +29,7 @@ class ActionModule(ActionBase):
                 "formats": {"type": "dict", "default": {}},
                 "distinct": {"type": "list", "elements": "str", "default": []},
                 "hosts": {"type": "list", "elements": "str", "default": []},
+                "peers": {"type": "list", "elements": "str", "default": []},
             }
         )
         role = Path(arguments["role_path"])
@@ -45,6 +46,7 @@ class ActionModule(ActionBase):
         problems += _settings.malformed_values(known, arguments["formats"], secret)
         problems += _settings.repeated_values(known, arguments["distinct"])
         problems += _settings.unknown_hosts(known, arguments["hosts"], variables["groups"], variables["hostvars"])
+        problems += _settings.unknown_peers(known, arguments["peers"], variables["groups"], variables["hostvars"])
         shown = {name: value for name, value in known.items() if name not in secret}
         result.update(changed=False, problems=problems, settings=shown)
         if problems:

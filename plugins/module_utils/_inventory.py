@@ -4,7 +4,10 @@
 
 from __future__ import annotations
 
+import ipaddress
 import typing as t
+
+ANY = "any"
 
 
 def addresses(
@@ -24,4 +27,33 @@ def addresses(
         for host in groups.get(name, [name]):
             values = hostvars[host]
             found[str(values.get("fleet_address") or values.get("ansible_host") or host)] = None
+    return list(found)
+
+
+def is_network(name: str) -> bool:
+    """Whether this is an address or a network, and not the name of something."""
+    try:
+        ipaddress.ip_network(name)
+    except ValueError:
+        return False
+    return True
+
+
+def peers(
+    names: t.Iterable[str],
+    groups: t.Mapping[str, t.Sequence[str]],
+    hostvars: t.Mapping[str, t.Mapping[str, t.Any]],
+) -> list[str]:
+    """As C(addresses), for names among which networks, addresses and C(any) may be.
+
+    Raises ValueError for a group without hosts too: who means nobody writes an empty list.
+    """
+    found: dict[str, None] = {}
+    for name in names:
+        if name == ANY or (name not in hostvars and is_network(name)):
+            found[name] = None
+        elif name in groups and not groups[name]:
+            raise ValueError(f"{name} is a group without hosts")
+        else:
+            found.update(dict.fromkeys(addresses([name], groups, hostvars)))
     return list(found)

@@ -26,6 +26,23 @@ def list_table(table: str) -> dict[str, t.Any] | None:
     return t.cast("dict[str, t.Any]", json.loads(answer.stdout))
 
 
+def list_text(table: str) -> str:
+    """The table as nft prints it for people, without the counts in it; empty where there is no such table."""
+    answer = _run("--stateless", "list", "table", "inet", table)
+    if answer.returncode != 0:
+        if "No such file or directory" in answer.stderr:
+            return ""
+        raise OSError(f"{NFT} cannot list table inet {table}: {answer.stderr.strip()}")
+    return answer.stdout
+
+
+def check(path: str) -> None:
+    """Have the kernel look at a script without doing what it says."""
+    answer = _run("--check", "--file", path)
+    if answer.returncode != 0:
+        raise OSError(f"{NFT} refuses {path}: {answer.stderr.strip()}")
+
+
 def load(path: str) -> None:
     answer = _run("--file", path)
     if answer.returncode != 0:

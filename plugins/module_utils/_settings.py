@@ -9,6 +9,8 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import ANY, is_network
+
 HIDDEN = "a hidden value"
 
 
@@ -183,6 +185,27 @@ def unknown_hosts(
                 continue
             seen = "a group without hosts" if name in groups else "neither a group nor a host of the inventory"
             problems.append(f"{label} is {show(name)}, {seen}; it wants a host, or a group with at least one")
+    return problems
+
+
+def unknown_peers(
+    settings: t.Mapping[str, t.Any],
+    paths: t.Iterable[str],
+    groups: t.Mapping[str, t.Sequence[str]],
+    hosts: t.Container[str],
+) -> list[str]:
+    """As unknown_hosts, where a value may also be a network, an address or C(any)."""
+    problems = []
+    for path in paths:
+        for label, name in select(dict(settings), path):
+            text = str(name)
+            if text == ANY or text in hosts or groups.get(text) or is_network(text):
+                continue
+            seen = "a group without hosts" if text in groups else "none of these"
+            problems.append(
+                f"{label} is {show(text)}, {seen}; it wants a host, a group with at least one, an address, "
+                f"a network such as 10.20.0.0/24, or {ANY}"
+            )
     return problems
 
 

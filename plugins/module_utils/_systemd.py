@@ -44,6 +44,16 @@ def stop(unit: str) -> None:
     _run("stop", "--", unit)
 
 
+def run_later(unit: str, seconds: int, command: t.Sequence[str]) -> None:
+    """Run a command some time from now, whatever becomes of us, unless its timer is stopped before."""
+    options = ["--collect", f"--unit={unit}", f"--on-active={seconds}", "--timer-property=AccuracySec=100ms"]
+    answer = subprocess.run(
+        ["systemd-run", "--quiet", *options, "--", *command], capture_output=True, text=True, check=False
+    )
+    if answer.returncode != 0:
+        raise OSError(f"systemd-run --unit={unit} failed: {answer.stderr.strip()}")
+
+
 def forget_failure(unit: str) -> None:
     """Clear a failed state and the start counter; there may be neither."""
     subprocess.run(["systemctl", "reset-failed", "--", unit], capture_output=True, check=False)

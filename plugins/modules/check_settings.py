@@ -43,6 +43,12 @@ options:
     type: list
     elements: str
     default: []
+  peers:
+    description:
+      - As O(hosts), but the value may also be an address, a network such as V(10.20.0.0/24), or V(any).
+    type: list
+    elements: str
+    default: []
   distinct:
     description: Paths at which every value must differ from all others, such as ports of one host.
     type: list

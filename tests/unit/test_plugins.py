@@ -22,13 +22,14 @@ def stems(kind: str) -> list[str]:
 
 
 # They talk to the kernel, to systemd or over the network, and are tested on hosts: by the scenarios of molecule.
-ONLY_ON_HOSTS = {"_instances", "_nft", "_state"}
+ONLY_ON_HOSTS = {"_instances", "_nft", "_state", "_trial"}
 # Constants, which argument specs and documentation are compared with by ansible-test.
 NOTHING_TO_TEST = {"_arguments"}
 
 # Whoever decides must be testable without waiting and without a host.
 PURE = [
     "_drain",
+    "_firewall",
     "_gate",
     "_inventory",
     "_layout",

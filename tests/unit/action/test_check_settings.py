@@ -83,6 +83,12 @@ def test_a_missing_setting_is_a_problem(role: Path) -> None:
     assert "missing required arguments: web_name" in check(role, {})["msg"]
 
 
+def test_peers_are_looked_up_in_the_inventory(role: Path) -> None:
+    variables = {"web_name": "notes", "web_tags": ["a", "any", "nobody"], "groups": {"a": ["b"]}}
+    result = check(role, variables, peers=["web_tags[]"])
+    assert [said.split(";")[0] for said in result["problems"]] == ["web_tags[2] is 'nobody', none of these"]
+
+
 def test_all_problems_are_told_at_once(role: Path) -> None:
     assert len(check(role, {"web_name": "A", "web_port": 0, "web_x": 1})["problems"]) == 3
 

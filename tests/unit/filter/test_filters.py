@@ -8,11 +8,11 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.evenkeel.fleet.plugins.filter import addresses, exec_words, to_unit
+from ansible_collections.evenkeel.fleet.plugins.filter import addresses, exec_words, to_unit, with_addresses
 
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
     name: function
-    for plugin in (addresses, exec_words, to_unit)
+    for plugin in (addresses, exec_words, to_unit, with_addresses)
     for name, function in plugin.FilterModule().filters().items()
 }
 
@@ -30,11 +30,20 @@ def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
 
 
+def test_with_addresses() -> None:
+    rules = {"rules": [{"ports": [1], "from": ["app", "any"]}], "egress": [{"user": "to", "rules": [{"to": ["a"]}]}]}
+    assert FILTERS["with_addresses"](rules, {"app": ["a"]}, {"a": {"ansible_host": "192.0.2.1"}}) == {
+        "rules": [{"ports": [1], "from": ["192.0.2.1", "any"]}],
+        "egress": [{"user": "to", "rules": [{"to": ["192.0.2.1"]}]}],
+    }
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "complaint"),
     [
         ("addresses", (["nobody"], {}, {}), "nobody is neither a group nor a host"),
         ("exec_words", (["a\nb"],), "exec_words: "),
+        ("with_addresses", ({"from": ["nobody"]}, {}, {}), "nobody is neither a group nor a host"),
         ("to_unit", ({"Service": {"User": "a\nb"}},), "to_unit: User: "),
     ],
 )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import addresses
+from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import addresses, is_network, peers
 
 GROUPS = {"app": ["app1", "app2"], "notes": ["app2"], "empty": []}
 HOSTVARS = {
@@ -40,3 +40,30 @@ def test_a_group_goes_before_a_host_of_the_same_name() -> None:
 def test_a_name_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="ap1 is neither a group nor a host of the inventory"):
         addresses(["app", "ap1"], GROUPS, HOSTVARS)
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["app", "any"], ["192.0.2.1", "10.0.0.2", "any"]),
+        (["192.0.2.7", "10.0.0.0/8", "fd00::/64", "db1"], ["192.0.2.7", "10.0.0.0/8", "fd00::/64", "db1"]),
+        (["192.0.2.8"], ["10.0.0.8"]),
+        ([], []),
+    ],
+)
+def test_peers(names: list[str], found: list[str]) -> None:
+    assert peers(names, GROUPS, {**HOSTVARS, "192.0.2.8": {"fleet_address": "10.0.0.8"}}) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [("empty", "empty is a group without hosts"), ("10.0.0.0/33", "10.0.0.0/33 is neither a group nor a host")],
+)
+def test_peers_that_are_nobody_are_refused(name: str, complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        peers(["app", name], GROUPS, HOSTVARS)
+
+
+@pytest.mark.parametrize(("name", "yes"), [("10.0.0.1", True), ("10.0.0.0/24", True), ("::1", True), ("lb1", False)])
+def test_is_network(name: str, yes: bool) -> None:
+    assert is_network(name) is yes

@@ -19,6 +19,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import (
     show,
     unknown_hosts,
     unknown_names,
+    unknown_peers,
 )
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -376,6 +377,15 @@ def test_hosts_that_are_not_in_the_inventory_are_refused() -> None:
         "nginx_sites[0].hosts[1] is 'app9', neither a group nor a host of the inventory; "
         "it wants a host, or a group with at least one",
         "nginx_sites[0].hosts[2] is 'empty', a group without hosts; it wants a host, or a group with at least one",
+    ]
+
+
+def test_peers_may_be_networks_too() -> None:
+    settings = {"rules": [{"from": ["notes", "app1", "any", "10.0.0.0/8", "::1"]}, {"from": ["10.0.0.1/8", "empty"]}]}
+    wants = "it wants a host, a group with at least one, an address, a network such as 10.20.0.0/24, or any"
+    assert unknown_peers(settings, ["rules[].from[]"], {"notes": ["app1"], "empty": []}, {"app1"}) == [
+        f"rules[1].from[0] is '10.0.0.1/8', none of these; {wants}",
+        f"rules[1].from[1] is 'empty', a group without hosts; {wants}",
     ]
 
 
