@@ -12,6 +12,9 @@ from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _settings
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PROBES
+from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import Policy
+from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import probe_of
 
 
 class ActionModule(ActionBase):
@@ -30,6 +33,8 @@ class ActionModule(ActionBase):
                 "distinct": {"type": "list", "elements": "str", "default": []},
                 "hosts": {"type": "list", "elements": "str", "default": []},
                 "peers": {"type": "list", "elements": "str", "default": []},
+                "probes": {"type": "list", "elements": "str", "default": []},
+                "gates": {"type": "list", "elements": "dict", "default": []},
             }
         )
         role = Path(arguments["role_path"])
@@ -47,6 +52,12 @@ class ActionModule(ActionBase):
         problems += _settings.repeated_values(known, arguments["distinct"])
         problems += _settings.unknown_hosts(known, arguments["hosts"], variables["groups"], variables["hostvars"])
         problems += _settings.unknown_peers(known, arguments["peers"], variables["groups"], variables["hostvars"])
+        for path in arguments["probes"]:
+            for label, probe in _settings.select(known, path):
+                problems += bad_probe(label, probe)
+        if not problems:
+            for gate in arguments["gates"]:
+                problems += shut_gate({option: (name, settings[name]) for option, name in gate.items()})
         shown = {name: value for name, value in known.items() if name not in secret}
         result.update(changed=False, problems=problems, settings=shown)
         if problems:
@@ -73,3 +84,34 @@ class ActionModule(ActionBase):
                 hide = name in secret and not isinstance(exc, AnsibleUndefinedVariable)
                 problems.append(f"{name} cannot be evaluated: {'its template is wrong' if hide else exc}")
         return settings, problems
+
+
+def bad_probe(label: str, probe: t.Any) -> list[str]:
+    """What M(evenkeel.fleet.health_gate) would not understand of a probe; asks nobody. Values are not shown."""
+    if not isinstance(probe, dict):
+        return [f"{label} is {_settings.HIDDEN}; it wants a mapping"]
+    spec = PROBES["probes"]
+    problems = _settings.misshapen_values(probe, spec["options"], hide=True, where=f"{label}.")
+    problems += [
+        f"{label}.{name} is not an option of a probe; known are: {', '.join(sorted(spec['options']))}"
+        for name in sorted(set(probe) - set(spec["options"]))
+    ]
+    if problems:
+        return problems
+    validated = ArgumentSpecValidator(spec["options"], required_if=spec["required_if"]).validate(probe)
+    if validated.error_messages:
+        return [f"{label}: {message}" for message in remove_values(validated.error_messages, validated._no_log_values)]
+    try:
+        probe_of(validated.validated_parameters, "http://127.0.0.1")
+    except ValueError as exc:
+        return [f"{label}.{exc}"]
+    return []
+
+
+def shut_gate(gate: t.Mapping[str, tuple[str, t.Any]]) -> list[str]:
+    """Why a gate with these settings could never open. ``gate`` has the name and value behind each option."""
+    try:
+        Policy(**{option: float(value) for option, (_name, value) in gate.items()})
+    except ValueError as exc:
+        return [f"{', '.join(name for name, _value in gate.values())}: {exc}"]
+    return []

@@ -4,29 +4,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import typing as t
 from dataclasses import dataclass
 
-BODY_SHOWN = 300
+from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import Answer
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What one look at the instance gave. ``final`` means that looking again cannot help."""
-
-    ok: bool
-    text: str
-    final: bool = False
+ENTRIES_SHOWN = 20
 
 
 @dataclass(frozen=True)
 class Policy:
     """When a gate opens: ``successes`` good looks in a row that span ``min_healthy`` seconds, within ``timeout``."""
 
-    successes: int = 3
+    successes: float = 3
     interval: float = 0.5
     min_healthy: float = 0.0
     timeout: float = 60.0
@@ -49,13 +40,26 @@ class Policy:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``cause`` is what was wrong at the last bad look; ``timeline`` has equal looks in a row as one entry."""
+    """``cause`` is what was wrong at the last bad look, with what that look expected, got and read.
+
+    ``relapse`` is how an instance that had been good became bad. ``timeline`` has equal looks in a row as one entry.
+    """
 
     healthy: bool
     cause: str
+    relapse: str
+    expected: str
+    got: str
+    body: str
     looks: int
     seconds: float
     timeline: tuple[dict[str, t.Any], ...]
+
+    @property
+    def sentence(self) -> str:
+        """Why the gate stayed shut. What came first explains what came of it."""
+        began = f"; it had been good until {self.relapse}" if self.relapse and self.relapse != self.cause else ""
+        return f"not healthy after {self.seconds:.1f} s: {self.cause}{began}"
 
 
 def watch(
@@ -68,11 +72,20 @@ def watch(
     started = now()
     looks = streak = 0
     streak_began = started
-    cause = ""
+    bad: Answer | None = None
+    relapse = ""
     timeline: list[dict[str, t.Any]] = []
 
-    def verdict(healthy: bool) -> Verdict:
-        return Verdict(healthy, "" if healthy else cause, looks, round(now() - started, 3), tuple(timeline))
+    def opened() -> Verdict:
+        return Verdict(True, "", relapse, "", "", "", looks, round(now() - started, 3), _shortened(timeline))
+
+    def shut() -> Verdict:
+        last = bad or Answer(
+            False, f"good, but for less than {policy.min_healthy} s and {policy.successes} looks in a row"
+        )
+        seconds = round(now() - started, 3)
+        details = (last.expected, last.got, last.body, looks, seconds)
+        return Verdict(False, last.text, relapse, *details, _shortened(timeline))
 
     while True:
         at = now()
@@ -84,14 +97,15 @@ def watch(
             if streak == 1:
                 streak_began = at
             if streak >= policy.successes and now() - streak_began >= policy.min_healthy:
-                return verdict(True)
+                return opened()
         else:
-            streak, cause = 0, answer.text
+            if streak:
+                relapse = answer.text
+            streak, bad = 0, answer
             if answer.final:
-                return verdict(False)
+                return shut()
         if now() - started + policy.interval > policy.timeout:
-            cause = cause or f"good, but for less than {policy.min_healthy} s and {policy.successes} looks in a row"
-            return verdict(False)
+            return shut()
         sleep(policy.interval)
 
 
@@ -102,75 +116,12 @@ def _remember(timeline: list[dict[str, t.Any]], at: float, answer: Answer) -> No
         timeline.append({"at": at, "ok": answer.ok, "text": answer.text, "times": 1})
 
 
-def judge_http(
-    name: str,
-    status: int,
-    body: str,
-    wanted_status: t.Collection[int],
-    wanted_json: t.Mapping[str, t.Any],
-    wanted_body: str | None,
-) -> Answer:
-    """Whether an HTTP answer is the wanted one. An answer that cannot be read counts as bad."""
-    if status not in wanted_status:
-        wants = " or ".join(str(number) for number in sorted(wanted_status))
-        return Answer(False, f"{name} answered {status}, wanted {wants}{_shown(body)}")
-    if wanted_body is not None and re.search(wanted_body, body) is None:
-        return Answer(False, f"{name} answered {status}, but its body does not match {wanted_body!r}{_shown(body)}")
-    if wanted_json:
-        try:
-            document = json.loads(body)
-        except (ValueError, RecursionError):
-            return Answer(False, f"{name} answered {status}, but its body is not JSON{_shown(body)}")
-        for path, wanted in wanted_json.items():
-            found, seen = json_at(document, path)
-            if not found:
-                return Answer(False, f"{name} answered {status}, but has no {path}, wanted {wanted!r}{_shown(body)}")
-            if not _equal(seen, wanted):
-                return Answer(False, f"{name} answered {status}, but {path} is {seen!r}, wanted {wanted!r}")
-    return Answer(True, f"{name} answered {status}")
-
-
-def json_at(document: t.Any, path: str) -> tuple[bool, t.Any]:
-    """Whether there is something at a path such as C(data.0.version), and what."""
-    for step in path.split("."):
-        if isinstance(document, dict) and step in document:
-            document = document[step]
-        elif isinstance(document, list) and step.isdecimal() and int(step) < len(document):
-            document = document[int(step)]
-        else:
-            return False, None
-    return True, document
-
-
-def judge_unit(unit: str, before: t.Mapping[str, str], seen: t.Mapping[str, str]) -> Answer:
-    """Whether a unit still runs as the same process as at the first look. A restart is final: it crashed."""
-    state = f"{seen.get('ActiveState')} ({seen.get('SubState')}, {seen.get('Result')})"
-    if seen.get("ActiveState") in ("failed", "inactive"):
-        return Answer(False, f"{unit} is {state}, wanted active", final=True)
-    for key in ("InvocationID", "NRestarts"):
-        if seen.get(key) != before.get(key):
-            return Answer(False, f"{unit} did not stay up: systemd restarted it ({state})", final=True)
-    if int(seen.get("NRestarts") or 0) > 0:
-        return Answer(False, f"{unit} did not stay up: systemd restarted it {seen['NRestarts']} times", final=True)
-    if seen.get("ActiveState") != "active":
-        return Answer(False, f"{unit} is {state}, wanted active")
-    return Answer(True, f"{unit} is active")
-
-
-def together(answers: t.Sequence[Answer]) -> Answer:
-    """All probes must hold; the first bad one is the cause, a final one before all others."""
-    bad = [answer for answer in answers if not answer.ok]
-    if bad:
-        return next((answer for answer in bad if answer.final), bad[0])
-    return Answer(True, "; ".join(answer.text for answer in answers))
-
-
-def _equal(seen: t.Any, wanted: t.Any) -> bool:
-    if isinstance(wanted, str) and isinstance(seen, (bool, int, float)):
-        return json.dumps(seen) == wanted
-    return type(seen) is type(wanted) and bool(seen == wanted)
-
-
-def _shown(body: str) -> str:
-    text = " ".join(body.split())
-    return f": {text[:BODY_SHOWN]}" if text else ""
+def _shortened(timeline: t.Sequence[dict[str, t.Any]]) -> tuple[dict[str, t.Any], ...]:
+    """How it began and how it ended; what flapped in between is one entry."""
+    if len(timeline) <= ENTRIES_SHOWN:
+        return tuple(timeline)
+    head, tail = ENTRIES_SHOWN // 2, ENTRIES_SHOWN - ENTRIES_SHOWN // 2 - 1
+    between = timeline[head:-tail]
+    text = f"went on like this, {sum(not entry['ok'] for entry in between)} times bad"
+    gap = {"at": between[0]["at"], "ok": False, "text": text, "times": sum(entry["times"] for entry in between)}
+    return (*timeline[:head], gap, *timeline[-tail:])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import typing as t
 
@@ -13,9 +14,13 @@ PROPERTIES = (
     "NRestarts",
     "InvocationID",
     "MainPID",
+    "ControlGroup",
     "ActiveEnterTimestamp",
     "Result",
 )
+
+# Where systemd keeps its cgroups: the one hierarchy of today's kernels, or beside those of version 1.
+CGROUP_ROOTS = ("/sys/fs/cgroup", "/sys/fs/cgroup/unified", "/sys/fs/cgroup/systemd")
 
 
 def parse_show(text: str) -> list[dict[str, str]]:
@@ -30,6 +35,24 @@ def show(*units: str) -> list[dict[str, str]]:
 
 def is_running(properties: t.Mapping[str, str]) -> bool:
     return properties.get("ActiveState") in ("active", "activating", "reloading", "deactivating")
+
+
+def processes(control_group: str) -> list[str]:
+    """The processes of a unit, by its property ControlGroup."""
+    if not control_group:
+        return []
+    for root in CGROUP_ROOTS:
+        if os.path.isdir(f"{root}{control_group}"):
+            return _processes_below(f"{root}{control_group}")
+    raise OSError(f"found no cgroup {control_group} in {', '.join(CGROUP_ROOTS)}")
+
+
+def _processes_below(cgroup: str) -> list[str]:
+    found: list[str] = []
+    for directory, _children, _files in os.walk(cgroup):
+        with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
+            found += file.read().split()
+    return found
 
 
 def daemon_reload() -> None:

@@ -49,6 +49,18 @@ options:
     type: list
     elements: str
     default: []
+  probes:
+    description: Paths at which every value must be a probe as M(evenkeel.fleet.health_gate) takes them.
+    type: list
+    elements: str
+    default: []
+  gates:
+    description:
+      - Gates that must be able to open. Each is a mapping of an option of M(evenkeel.fleet.health_gate), which are
+        C(successes), C(interval), C(min_healthy) and C(timeout), to the name of the setting that it gets.
+    type: list
+    elements: dict
+    default: []
   distinct:
     description: Paths at which every value must differ from all others, such as ports of one host.
     type: list

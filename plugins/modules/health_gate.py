@@ -15,6 +15,8 @@ description:
     O(min_healthy) seconds; a bad look starts the count anew.
   - It fails when that has not happened within O(timeout) seconds, or at once when a unit has failed or restarted.
   - A probe that is missing or unreadable counts as bad.
+  - All probes are asked at once, so a look takes as long as the slowest one may, not as long as all of them.
+  - Passwords, values of headers and bodies of requests appear in no result, log or process list.
 attributes:
   check_mode:
     description: Looks at nothing in check mode, for the instance may not be there yet, and succeeds.
@@ -33,21 +35,35 @@ options:
         description:
           - V(http) sends a request from the host.
           - V(tcp) opens a connection.
-          - V(unit) wants a systemd unit active, as the same process as at the first look and never restarted.
+          - V(unit) wants a systemd unit active, as the same process as at the first look and never restarted since it
+            was started. With O(probes[].port) it also wants the unit, and nobody else, to listen on that port.
+          - V(postgres) asks a Postgres one query, which may only read. The host needs the package C(python3-psycopg2);
+            without it the gate fails.
+          - V(redis) says PING to a Redis.
+          - V(command) runs a program on the host.
         type: str
-        choices: [http, tcp, unit]
+        choices: [http, tcp, unit, postgres, redis, command]
         default: http
+      timeout:
+        description: Within how many seconds a probe must be answered.
+        type: float
+        default: 5
       url:
-        description: Where to send the request of a probe of type V(http).
+        description:
+          - Where a probe of type V(http) sends its request. A path such as V(/ready) is asked of O(base_url).
+          - Messages leave out a query, and a user or password is refused here.
         type: str
       method:
         description: Method of the request.
         type: str
         default: GET
       headers:
-        description: Headers of the request.
+        description: Headers of the request. Their values are hidden wherever the module's result says them.
         type: dict
         default: {}
+      request_body:
+        description: Body of the request.
+        type: str
       status:
         description: Which statuses are good.
         type: list
@@ -55,26 +71,76 @@ options:
         default: [200]
       json:
         description:
-          - Paths into the JSON body, such as C(data.version), and the value wanted at each.
+          - Paths into the JSON body of the answer, such as C(data.version), and the value wanted at each.
         type: dict
         default: {}
       body:
-        description: Regular expression that the body must match somewhere.
+        description: Regular expression that the body of the answer must match somewhere.
         type: str
+      max_latency:
+        description: How many seconds a good answer may take; without it, O(probes[].timeout).
+        type: float
       address:
-        description: Address for a probe of type V(tcp).
+        description: Address for a probe of type V(tcp), V(postgres) or V(redis).
         type: str
         default: 127.0.0.1
       port:
-        description: Port for a probe of type V(tcp).
+        description:
+          - Port for a probe of type V(tcp), V(postgres), V(redis) or V(unit).
+          - The default is the port of O(base_url) for V(tcp), V(5432) for V(postgres) and V(6379) for V(redis).
         type: int
+      username:
+        description: Who asks, for a probe of type V(postgres), V(redis) or, by basic authentication, V(http).
+        type: str
+      password:
+        description: The password of O(probes[].username); of the default user where a Redis is given no name.
+        type: str
+      tls:
+        description: Whether a probe of type V(postgres) or V(redis) wants TLS. A V(https://) URL always has it.
+        type: bool
+        default: false
+      validate_certs:
+        description: Whether TLS wants a certificate that is trusted and has the right name.
+        type: bool
+        default: true
+      ca_path:
+        description: File with the certificates that are trusted; without it, those that the host trusts.
+        type: path
+      server_name:
+        description: Name that the certificate must have, where it is not the address.
+        type: str
       unit:
         description: Name of the unit for a probe of type V(unit).
         type: str
-      timeout:
-        description: Within how many seconds a probe must be answered.
-        type: float
-        default: 5
+      database:
+        description: Database for a probe of type V(postgres).
+        type: str
+      query:
+        description: What to ask a Postgres.
+        type: str
+        default: SELECT 1
+      answer:
+        description: What the first column of the first row must be, as text. Without it any row is good.
+        type: str
+      argv:
+        description:
+          - Program and arguments of a probe of type V(command). There is no shell; everybody on the host can see them.
+          - The program's environment has O(base_url) as C(GATE_URL).
+        type: list
+        elements: str
+      user:
+        description: User that the program runs as.
+        type: str
+      exit_status:
+        description: Which exit status is good.
+        type: int
+        default: 0
+      output:
+        description: Regular expression that the output of the program must match somewhere.
+        type: str
+  base_url:
+    description: The instance to examine, such as V(http://127.0.0.1:8002).
+    type: str
   successes:
     description: How many good looks in a row open the gate.
     type: int
@@ -88,7 +154,7 @@ options:
     type: float
     default: 0
   timeout:
-    description: After how many seconds the gate fails.
+    description: After how many seconds the gate fails. A look that has begun is waited for.
     type: float
     default: 60
   journal_of:
@@ -109,6 +175,27 @@ EXAMPLES = r"""
     min_healthy: 10
     timeout: 300
     journal_of: notes@green.service
+
+- name: Look at everything that the service needs
+  evenkeel.fleet.health_gate:
+    base_url: http://127.0.0.1:8002
+    probes:
+      - url: /search?q=keel
+        status: [200, 204]
+        max_latency: 0.3
+      - url: https://10.0.0.7:8443/health
+        server_name: auth.example.com
+        ca_path: /etc/ssl/certs/internal.pem
+      - {type: unit, unit: notes@green.service, port: 8002}
+      - type: postgres
+        address: 10.0.0.5
+        database: notes
+        username: notes
+        password: "{{ vault_notes_database_password }}"
+        query: SELECT count(*) FROM migrations WHERE name = '0042'
+        answer: "1"
+      - {type: redis, address: 10.0.0.6, password: "{{ vault_redis_password }}"}
+      - {type: command, argv: [/opt/notes/current/artifact/smoke, --quick], user: notes, timeout: 20}
 """
 
 RETURN = r"""
@@ -120,6 +207,24 @@ cause:
   description: What was wrong at the last bad look; empty when the gate opened.
   type: str
   returned: always
+relapse:
+  description: How an instance that had been good became bad, the last time it did; empty if it never did.
+  type: str
+  returned: always
+expected:
+  description: What the last bad look wanted.
+  type: str
+  returned: always
+  sample: status 200
+got:
+  description: What the last bad look got instead.
+  type: str
+  returned: always
+  sample: status 503
+body:
+  description: The beginning of the body that the last bad look read.
+  type: str
+  returned: always
 looks:
   description: How often the probes were looked at.
   type: int
@@ -129,7 +234,7 @@ seconds:
   type: float
   returned: always
 timeline:
-  description: What was seen when. Equal looks in a row are one entry.
+  description: What was seen when. Equal looks in a row are one entry, and no more than 20 entries are kept.
   type: list
   elements: dict
   returned: always
@@ -147,29 +252,13 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
-from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import Policy, Verdict, together, watch
-from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import probe_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PROBES
+from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import Policy, Verdict, watch
+from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import probe_of, side_by_side
 
 SPEC: dict[str, t.Any] = {
-    "probes": {
-        "type": "list",
-        "elements": "dict",
-        "required": True,
-        "options": {
-            "type": {"type": "str", "choices": ["http", "tcp", "unit"], "default": "http"},
-            "url": {"type": "str"},
-            "method": {"type": "str", "default": "GET"},
-            "headers": {"type": "dict", "default": {}},
-            "status": {"type": "list", "elements": "int", "default": [200]},
-            "json": {"type": "dict", "default": {}},
-            "body": {"type": "str"},
-            "address": {"type": "str", "default": "127.0.0.1"},
-            "port": {"type": "int"},
-            "unit": {"type": "str"},
-            "timeout": {"type": "float", "default": 5},
-        },
-        "required_if": [("type", "http", ["url"]), ("type", "tcp", ["port"]), ("type", "unit", ["unit"])],
-    },
+    **PROBES,
+    "base_url": {"type": "str"},
     "successes": {"type": "int", "default": 3},
     "interval": {"type": "float", "default": 0.5},
     "min_healthy": {"type": "float", "default": 0},
@@ -178,32 +267,31 @@ SPEC: dict[str, t.Any] = {
 }
 
 JOURNAL_LINES = 20
+NOT_LOOKED = {**asdict(Verdict(True, "", "", "", "", "", 0, 0.0, ())), "timeline": []}
 
 
 def gate(params: t.Mapping[str, t.Any]) -> Verdict:
     policy = Policy(params["successes"], params["interval"], params["min_healthy"], params["timeout"])
     if not params["probes"]:
         raise ValueError("probes is empty; a gate without a probe would always open")
-    probes = [probe_of(options) for options in params["probes"]]
-    return watch(lambda: together([probe() for probe in probes]), policy, time.monotonic, time.sleep)
+    probes = [probe_of(options, params["base_url"]) for options in params["probes"]]
+    return watch(side_by_side(probes), policy, time.monotonic, time.sleep)
 
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     if module.check_mode:
-        module.exit_json(changed=False, healthy=True, cause="", looks=0, seconds=0.0, timeline=[])
-    result: dict[str, t.Any] = {}
+        module.exit_json(changed=False, **NOT_LOOKED)
     try:
         verdict = gate(module.params)
         result = {**asdict(verdict), "timeline": list(verdict.timeline)}
         if not verdict.healthy:
             unit = module.params["journal_of"]
-            result["journal"] = _systemd.journal(unit, JOURNAL_LINES) if unit else []
+            journal = _systemd.journal(unit, JOURNAL_LINES) if unit else []
+            module.fail_json(msg=verdict.sentence, **result, journal=journal)
+        module.exit_json(changed=False, **result)
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
-    if not result["healthy"]:
-        module.fail_json(msg=f"not healthy after {result['seconds']:.1f} s: {result['cause']}", **result)
-    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

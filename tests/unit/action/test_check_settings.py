@@ -114,3 +114,45 @@ def test_secret_settings_are_not_shown(role: Path, settings: dict[str, t.Any]) -
 def test_a_role_without_argument_spec(tmp_path: Path) -> None:
     with pytest.raises(AnsibleError, match="does not describe the settings of the role's entry point main"):
         check(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("probe", "problem"),
+    [
+        ("/ready", "web_probes[0] is a hidden value; it wants a mapping"),
+        ({"urll": "/ready"}, "web_probes[0].urll is not an option of a probe; known are: address, "),
+        ({"type": "http"}, "web_probes[0]: type is http but all of the following are missing: url"),
+        ({"type": "https"}, "web_probes[0]: value of type must be one of: http, tcp, unit, postgres, redis, command"),
+        ({"url": "ready"}, "web_probes[0].url is 'ready'; a probe wants http://address:port/path"),
+        ({"url": "http://ann:hunter2@a/"}, "web_probes[0].url holds a user or password"),
+        ({"url": "ftp://ann:hunter2@a/"}, "web_probes[0].url holds a user or password"),
+        ({"url": "/", "body": "("}, "web_probes[0].body is '('; it wants a regular expression"),
+        ({"url": "/", "headers": "X-Token=hunter2"}, "web_probes[0].headers is a hidden value; it wants a mapping"),
+        ({"url": "/", "max_latency": 0}, "web_probes[0].max_latency is 0.0; it wants more than 0 seconds"),
+        ({"type": "tcp", "port": "hunter2"}, "web_probes[0]: argument 'port' is of type str"),
+        ({"type": "command", "argv": "true", "user": "a"}, "web_probes[0].argv is a hidden value; it wants a list"),
+    ],
+)
+def test_probes_are_checked_without_asking_anybody(role: Path, probe: t.Any, problem: str) -> None:
+    spec = {**OPTIONS, "web_probes": {"type": "list", "elements": "raw", "no_log": True, "default": []}}
+    path = role / "meta/argument_specs.yml"
+    path.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": spec}}}))
+    good = {"type": "redis", "password": "hunter2"}
+    result = check(role, {"web_name": "notes", "web_probes": [good]}, probes=["web_probes[]"])
+    assert result["problems"] == []
+    assert "web_probes" not in result["settings"]
+    problems = check(role, {"web_name": "notes", "web_probes": [probe, good]}, probes=["web_probes[]"])["problems"]
+    assert [said for said in problems if said.startswith(problem)]
+    assert probe == {"type": "tcp", "port": "hunter2"} or "hunter2" not in str(problems)
+
+
+def test_a_gate_must_be_able_to_open(role: Path) -> None:
+    gates = [{"min_healthy": "web_port", "timeout": "web_timeout"}]
+    spec = {**OPTIONS, "web_timeout": {"type": "float", "default": 60}}
+    path = role / "meta/argument_specs.yml"
+    path.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": spec}}}))
+    settings = {"web_name": "notes", "web_port": 50, "web_timeout": 60}
+    assert check(role, settings, gates=gates)["problems"] == []
+    problems = check(role, {**settings, "web_port": 80}, gates=gates)["problems"]
+    assert len(problems) == 1
+    assert problems[0].startswith("web_port, web_timeout: timeout is 60.0 s, but 3 looks every 0.5 s and 80.0 s of")

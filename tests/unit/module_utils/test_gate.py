@@ -3,20 +3,11 @@
 
 from __future__ import annotations
 
-import json
 import typing as t
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import (
-    Answer,
-    Policy,
-    Verdict,
-    json_at,
-    judge_http,
-    judge_unit,
-    together,
-    watch,
-)
+from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import Answer
+from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import ENTRIES_SHOWN, Policy, Verdict, watch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -91,6 +82,39 @@ def test_the_timeline_has_equal_looks_once(clock: t.Any) -> None:
     )
 
 
+def test_the_timeline_of_what_flaps_is_short(clock: t.Any) -> None:
+    verdict = play("+-" * 50 + "++", Policy(successes=2, interval=1, timeout=200), clock)
+    assert len(verdict.timeline) == ENTRIES_SHOWN
+    assert verdict.timeline[9]["at"] == 9.0
+    assert verdict.timeline[10] == {
+        "at": 10.0,
+        "ok": False,
+        "text": "went on like this, 41 times bad",
+        "times": 82,
+    }
+    assert verdict.timeline[-1] == {"at": 100.0, "ok": True, "text": "good", "times": 2}
+    assert sum(entry["times"] for entry in verdict.timeline) == verdict.looks
+
+
+@pytest.mark.parametrize(
+    ("answers", "relapse", "sentence"),
+    [
+        ("rrrr", "", "not healthy after 3.0 s: refused"),
+        ("r5rr", "", "not healthy after 3.0 s: refused"),
+        ("+5rr", "500", "not healthy after 3.0 s: refused; it had been good until 500"),
+        ("+rrr", "refused", "not healthy after 3.0 s: refused"),
+        ("5+rr", "refused", "not healthy after 3.0 s: refused"),
+        ("+r+5", "500", "not healthy after 3.0 s: 500"),
+    ],
+)
+def test_what_came_first_is_said_as_well(answers: str, relapse: str, sentence: str, clock: t.Any) -> None:
+    said = {"r": Answer(False, "refused"), "5": Answer(False, "500", got="500", body="oh"), "+": LOOKS["+"]}
+    script = iter(answers)
+    verdict = watch(lambda: said[next(script)], Policy(successes=3, interval=1, timeout=3), clock.now, clock.sleep)
+    assert (verdict.relapse, verdict.sentence) == (relapse, sentence)
+    assert (verdict.got, verdict.body) == (("500", "oh") if answers.endswith("5") else ("", ""))
+
+
 @pytest.mark.parametrize(
     ("policy", "complaint"),
     [
@@ -142,134 +166,3 @@ def test_what_a_verdict_means(script: str, successes: int, interval: float, min_
         assert verdict.healthy, "a policy that is accepted lets a healthy instance pass"
     if any(answer.final for answer in looked):
         assert looked[-1].final
-
-
-READY = json.dumps({"ready": True, "data": {"version": "1.1.0", "n": 3, "list": [{"x": None}], "f": 0.5}})
-
-
-@pytest.mark.parametrize(
-    ("status", "body", "wanted", "text"),
-    [
-        (200, "", {}, None),
-        (204, "", {}, None),
-        (200, READY, {"wanted_json": {"ready": True, "data.version": "1.1.0", "data.list.0.x": None}}, None),
-        (200, READY, {"wanted_json": {"ready": "true", "data.n": "3", "data.f": "0.5"}}, None),
-        (200, "all is well", {"wanted_body": r"is\s+well$"}, None),
-        (503, "db\n is away", {}, "GET / answered 503, wanted 200 or 204: db is away"),
-        (200, "ill", {"wanted_body": "well"}, "GET / answered 200, but its body does not match 'well': ill"),
-        (200, "<html>", {"wanted_json": {"a": 1}}, "GET / answered 200, but its body is not JSON: <html>"),
-        (200, "", {"wanted_json": {"a": 1}}, "GET / answered 200, but its body is not JSON"),
-        (200, "{}", {"wanted_json": {"a": 1}}, "GET / answered 200, but has no a, wanted 1: {}"),
-        (200, "[]", {"wanted_json": {"a": 1}}, "GET / answered 200, but has no a, wanted 1: []"),
-        (200, "null", {"wanted_json": {"a": None}}, "GET / answered 200, but has no a, wanted None: null"),
-        (
-            200,
-            READY,
-            {"wanted_json": {"data.version": "1.2.0"}},
-            "GET / answered 200, but data.version is '1.1.0', wanted '1.2.0'",
-        ),
-        (200, READY, {"wanted_json": {"ready": 1}}, "GET / answered 200, but ready is True, wanted 1"),
-        (200, READY, {"wanted_json": {"ready": "True"}}, "GET / answered 200, but ready is True, wanted 'True'"),
-        (200, READY, {"wanted_json": {"data.n": True}}, "GET / answered 200, but data.n is 3, wanted True"),
-        (200, '{"a": "true"}', {"wanted_json": {"a": True}}, "GET / answered 200, but a is 'true', wanted True"),
-    ],
-)
-def test_judge_http(status: int, body: str, wanted: dict[str, t.Any], text: str | None) -> None:
-    wants = {"wanted_status": [204, 200], "wanted_json": {}, "wanted_body": None, **wanted}
-    answer = judge_http("GET /", status, body, **wants)
-    assert answer == Answer(text is None, text or f"GET / answered {status}")
-
-
-@pytest.mark.parametrize(
-    "body", ["[" * 100_000, '{"a":' * 100_000, "9" * 10_000, '"\\ud800"', "\x00", "NaN"], ids=lambda b: b[:5]
-)
-def test_whatever_a_body_holds_it_is_judged(body: str) -> None:
-    answer = judge_http("GET /", 200, body, [200], {"a": 1}, None)
-    assert not answer.ok
-    assert len(answer.text) < 400
-
-
-@pytest.mark.parametrize(
-    ("path", "found"),
-    [
-        ("data.version", (True, "1.1.0")),
-        ("data.list.0", (True, {"x": None})),
-        ("data.list.0.x", (True, None)),
-        ("data.list.1", (False, None)),
-        ("data.list.-1", (False, None)),
-        ("data.list.x", (False, None)),
-        ("data.version.0", (False, None)),
-        ("ready.x", (False, None)),
-        ("", (False, None)),
-        ("data.", (False, None)),
-    ],
-)
-def test_json_at(path: str, found: tuple[bool, t.Any]) -> None:
-    assert json_at(json.loads(READY), path) == found
-
-
-UNIT = {"ActiveState": "active", "SubState": "running", "Result": "success", "InvocationID": "a1", "NRestarts": "0"}
-
-
-@pytest.mark.parametrize(
-    ("seen", "ok", "final", "text"),
-    [
-        ({}, True, False, "notes is active"),
-        (
-            {"ActiveState": "activating", "SubState": "start"},
-            False,
-            False,
-            "notes is activating (start, success), wanted active",
-        ),
-        ({"ActiveState": "reloading"}, False, False, "notes is reloading (running, success), wanted active"),
-        (
-            {"ActiveState": "failed", "SubState": "failed", "Result": "oom-kill"},
-            False,
-            True,
-            "notes is failed (failed, oom-kill), wanted active",
-        ),
-        (
-            {"ActiveState": "inactive", "SubState": "dead"},
-            False,
-            True,
-            "notes is inactive (dead, success), wanted active",
-        ),
-        (
-            {"InvocationID": "b2"},
-            False,
-            True,
-            "notes did not stay up: systemd restarted it (active (running, success))",
-        ),
-        ({"NRestarts": "1"}, False, True, "notes did not stay up: systemd restarted it (active (running, success))"),
-        (
-            {"ActiveState": "activating", "SubState": "auto-restart", "Result": "exit-code"},
-            False,
-            False,
-            "notes is activating (auto-restart, exit-code), wanted active",
-        ),
-    ],
-)
-def test_judge_unit(seen: dict[str, str], ok: bool, final: bool, text: str) -> None:
-    assert judge_unit("notes", UNIT, {**UNIT, **seen}) == Answer(ok, text, final)
-
-
-def test_a_unit_that_was_restarted_before_the_first_look() -> None:
-    seen = {**UNIT, "NRestarts": "3"}
-    assert judge_unit("notes", seen, seen) == Answer(False, "notes did not stay up: systemd restarted it 3 times", True)
-
-
-def test_a_unit_of_which_nothing_is_known_is_not_healthy() -> None:
-    assert not judge_unit("notes", {}, {}).ok
-
-
-@pytest.mark.parametrize(
-    ("looks", "result"),
-    [
-        ("++", Answer(True, "good; good")),
-        ("+-", Answer(False, "bad")),
-        ("-!+", Answer(False, "crashed", final=True)),
-        ("+", Answer(True, "good")),
-    ],
-)
-def test_together(looks: str, result: Answer) -> None:
-    assert together([LOOKS[look] for look in looks]) == result

@@ -3,8 +3,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._systemd import PROPERTIES, is_running, parse_show
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils._systemd import (
+    PROPERTIES,
+    is_running,
+    parse_show,
+)
 
 # What systemd 257 said of a unit that ran and of one that did not exist.
 SHOWN = """\
@@ -12,6 +19,7 @@ MainPID=323
 Result=success
 NRestarts=0
 ActiveState=active
+ControlGroup=/system.slice/system-notes.slice/notes@blue.service
 SubState=running
 ActiveEnterTimestamp=Sat 2026-11-21 09:05:37 UTC
 InvocationID=0e9c62c720ef45a8aa64435978296ae1
@@ -20,6 +28,7 @@ MainPID=0
 Result=success
 NRestarts=0
 ActiveState=inactive
+ControlGroup=
 SubState=dead
 ActiveEnterTimestamp=
 InvocationID=
@@ -54,3 +63,20 @@ def test_is_running(state: str, running: bool) -> None:
 
 def test_a_unit_that_nobody_knows_does_not_run() -> None:
     assert not is_running({})
+
+
+@pytest.mark.parametrize("root", [0, 1, 2])
+def test_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: int) -> None:
+    roots = [str(tmp_path / name) for name in "abc"]
+    monkeypatch.setattr(_systemd, "CGROUP_ROOTS", roots)
+    with pytest.raises(OSError, match=r"found no cgroup /system\.slice/notes\.service"):
+        _systemd.processes("/system.slice/notes.service")
+    unit = Path(f"{roots[root]}/system.slice/notes.service")
+    (unit / "child").mkdir(parents=True)
+    (unit / "cgroup.procs").write_text("7\n8\n")
+    (unit / "child/cgroup.procs").write_text("9\n")
+    assert _systemd.processes("/system.slice/notes.service") == ["7", "8", "9"]
+
+
+def test_a_unit_without_a_control_group_has_no_processes() -> None:
+    assert _systemd.processes("") == []
