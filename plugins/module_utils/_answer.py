@@ -7,10 +7,11 @@ from __future__ import annotations
 import json
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 BODY_SHOWN = 300
 BODY_KEPT = 2000
+NOBODY = "nobody listens"
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,17 @@ def judge_listener(unit: str, port: int, listening: t.Collection[str], strangers
         got = f"{', '.join(sorted(strangers))} listens"
         return Answer(False, f"port {port} does not belong to {unit}: {got} there", expected=expected, got=got)
     if not listening:
-        return Answer(False, f"{unit} does not listen on port {port}", expected=expected, got="nobody listens")
+        return Answer(False, f"{unit} does not listen on port {port}", expected=expected, got=NOBODY)
     return Answer(True, f"{unit} listens on port {port}")
+
+
+def judge_together(unit: Answer, listener: Answer) -> Answer:
+    """A unit and its port as one. Who took the port explains why a unit does not stay up."""
+    if unit.ok:
+        return listener
+    if listener.ok or listener.got == NOBODY:
+        return unit
+    return replace(unit, text=f"{unit.text}; {listener.text}", expected=listener.expected, got=listener.got)
 
 
 def judge_command(name: str, status: int, output: str, wanted_status: int, wanted_output: str | None) -> Answer:

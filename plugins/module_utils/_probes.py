@@ -27,6 +27,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import (
     judge_http,
     judge_listener,
     judge_row,
+    judge_together,
     judge_unit,
     together,
 )
@@ -158,12 +159,12 @@ def _unit_of(options: Options, _base_url: str | None) -> Probe:
         if not before:
             before.update(seen)
         answer = judge_unit(unit, before, seen)
-        return _listens(unit, port, seen) if answer.ok and port else answer
+        return judge_together(answer, _listener(unit, port, seen)) if port else answer
 
     return Probe(unit, options["timeout"], look)
 
 
-def _listens(unit: str, port: int, seen: t.Mapping[str, str]) -> Answer:
+def _listener(unit: str, port: int, seen: t.Mapping[str, str]) -> Answer:
     listening = _connections.listeners_on_host(port)
     others = listening - _connections.sockets_of(_systemd.processes(seen.get("ControlGroup", "")))
     strangers = (_connections.holders_of(others) or ["somebody else"]) if others else []

@@ -15,6 +15,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import (
     judge_http,
     judge_listener,
     judge_row,
+    judge_together,
     judge_unit,
     together,
 )
@@ -163,6 +164,26 @@ def test_a_unit_of_which_nothing_is_known_is_not_healthy() -> None:
 def test_judge_listener(listening: set[str], strangers: list[str], text: str | None) -> None:
     answer = judge_listener("notes@green", 8002, listening, strangers)
     assert answer == Answer(text is None, text or "notes@green listens on port 8002")
+
+
+ACTIVE, CRASHED = Answer(True, "active"), Answer(False, "crashed", final=True)
+TAKEN = judge_listener("notes", 80, {"1"}, ["nc (5)"])
+SILENT, LISTENS = judge_listener("notes", 80, [], []), judge_listener("notes", 80, {"1"}, [])
+
+
+@pytest.mark.parametrize(
+    ("unit", "listener", "result"),
+    [
+        (ACTIVE, LISTENS, LISTENS),
+        (ACTIVE, SILENT, SILENT),
+        (ACTIVE, TAKEN, TAKEN),
+        (CRASHED, SILENT, CRASHED),
+        (CRASHED, LISTENS, CRASHED),
+        (CRASHED, TAKEN, Answer(False, "crashed; port 80 does not belong to notes: nc (5) listens there", final=True)),
+    ],
+)
+def test_judge_together(unit: Answer, listener: Answer, result: Answer) -> None:
+    assert judge_together(unit, listener) == result
 
 
 @pytest.mark.parametrize(

@@ -228,6 +228,11 @@ def test_the_port_of_a_unit_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         answer = unit()
         assert answer.text.startswith(f"port {port} does not belong to notes@green: ")
         assert f"({os.getpid()})" in answer.text
+        units.seen["ActiveState"] = "failed"
+        answer = unit()
+        assert answer.final
+        assert answer.text.startswith("notes@green is failed (None, None), wanted active; port ")
+        units.seen["ActiveState"] = "active"
         units.pids = [str(os.getpid())]
         assert unit() == Answer(True, f"notes@green listens on port {port}")
     assert unit() == Answer(False, f"notes@green does not listen on port {port}")
