@@ -13,9 +13,13 @@ author:
 description:
   - Writes all files into a new directory, has a command check them there, and only then points the link C(current) to
     it. A tree that the command refuses leaves the old one as it was, and the program that reads it too.
+  - A second command then has the program take the tree. As long as that has not succeeded the tree counts as changed,
+    so a run that was cut off in between is made up for by the next one.
+  - A file that begins with C(#!) is a program and may be run.
 attributes:
   check_mode:
-    description: Can run in check mode and predicts whether anything would change. O(validate) does not run then.
+    description:
+      - Can run in check mode and predicts whether anything would change. O(validate) and O(apply) do not run then.
     support: full
   diff_mode:
     description: Shows the difference of every file.
@@ -26,7 +30,7 @@ options:
     type: path
     required: true
   files:
-    description: The whole tree, as a mapping of relative path to content. A file that is not in it is gone afterwards.
+    description: The whole tree, as a mapping of relative path to content. Whatever else is in O(path) is removed.
     type: dict
     required: true
   validate:
@@ -35,6 +39,14 @@ options:
     type: list
     elements: str
     required: true
+  apply:
+    description:
+      - Command that has the program take the tree, word by word; C({tree}) stands for the directory of the new tree. It
+        runs after the link was moved, and only if there is something to take.
+      - If it does not exit with 0, the link goes back to the tree before.
+    type: list
+    elements: str
+    default: []
   links:
     description:
       - Links to keep from elsewhere into the tree, as a mapping of absolute path to relative path in the tree.
@@ -50,6 +62,7 @@ EXAMPLES = r"""
     files:
       nginx.conf: "{{ lookup('ansible.builtin.template', 'nginx.conf.j2') }}"
     validate: [nginx, -t, -q, -c, "{tree}/nginx.conf"]
+    apply: [systemctl, reload, nginx]
     links:
       /etc/nginx/nginx.conf: nginx.conf
 """
@@ -76,8 +89,11 @@ SPEC: dict[str, t.Any] = {
     "path": {"type": "path", "required": True},
     "files": {"type": "dict", "required": True},
     "validate": {"type": "list", "elements": "str", "required": True},
+    "apply": {"type": "list", "elements": "str", "default": []},
     "links": {"type": "dict", "default": {}},
 }
+
+READABLE, EXECUTABLE = 0o644, 0o755
 
 
 def read_tree(root: str) -> dict[str, str]:
@@ -85,23 +101,32 @@ def read_tree(root: str) -> dict[str, str]:
     for folder, _dirs, names in os.walk(root):
         for name in names:
             path = os.path.join(folder, name)
-            found[os.path.relpath(path, root)] = _files.read_text(path) or ""
+            # Not what we wrote, if it is no text; then it only has to differ.
+            with open(path, encoding="utf-8", errors="replace") as file:
+                found[os.path.relpath(path, root)] = file.read()
     return found
+
+
+def run(command: t.Sequence[str], tree: str) -> str:
+    """What the command says if it fails, without the tree's directory, which means nothing to people; else nothing."""
+    words = [word.replace("{tree}", tree) for word in command]
+    done = subprocess.run(words, capture_output=True, text=True, errors="replace", check=False)
+    said = (done.stderr + done.stdout).replace(f"{tree}/", "").strip()
+    return "" if done.returncode == 0 else said or f"it exited with {done.returncode} and said nothing"
 
 
 def stage(path: str, files: t.Mapping[str, str], validate: t.Sequence[str]) -> str:
     """Write the files and have them checked. Raises ValueError with the command's own words if it refuses them."""
-    os.makedirs(path, mode=0o755, exist_ok=True)
+    _files.make_directory(path)
     scratch = tempfile.mkdtemp(prefix=".staging-", dir=path)
     os.chmod(scratch, 0o755)
     try:
         for name, content in files.items():
-            _files.write_new(f"{scratch}/{name}", content.encode(), 0o644)
-        command = [word.replace("{tree}", scratch) for word in validate]
-        answer = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-        if answer.returncode != 0:
-            said = (answer.stderr + answer.stdout).replace(f"{scratch}/", "").strip()
-            raise ValueError(f"{' '.join(validate)} refuses the new files, the old ones stay in force: {said}")
+            mode = EXECUTABLE if content.startswith("#!") else READABLE
+            _files.write_new(f"{scratch}/{name}", content.encode(), mode)
+        refusal = run(validate, scratch)
+        if refusal:
+            raise ValueError(f"{' '.join(validate)} refuses the new files, the old ones stay in force: {refusal}")
     except BaseException:
         shutil.rmtree(scratch)
         raise
@@ -115,10 +140,23 @@ def keep_links(links: t.Mapping[str, str], current: str) -> None:
         _files.replace_link(link, f"{current}/{inner}")
 
 
+def put_in_force(path: str, name: str, before: str, apply: t.Sequence[str]) -> None:
+    """Have the program take the tree that C(current) leads to. Raises ValueError if it does not."""
+    refusal = run(apply, f"{path}/{name}") if apply else ""
+    if refusal:
+        if os.path.isdir(f"{path}/{before}") and before:
+            _files.replace_link(f"{path}/current", before)
+        raise ValueError(f"{' '.join(apply)} did not put the new files in force, the old ones are back: {refusal}")
+    _files.replace_link(f"{path}/applied", name)
+
+
 def remove_others(path: str, keep: t.Collection[str]) -> None:
-    for name in os.listdir(path):
-        if name not in keep:
-            shutil.rmtree(f"{path}/{name}")
+    for name in set(os.listdir(path)) - set(keep):
+        inner = f"{path}/{name}"
+        if os.path.isdir(inner) and not os.path.islink(inner):
+            shutil.rmtree(inner)
+        else:
+            os.unlink(inner)
 
 
 def main() -> None:
@@ -133,16 +171,19 @@ def main() -> None:
         before = read_tree(current)
         new_tree = before_name != name or before != files
         new_links = {link for link, inner in links.items() if _files.read_link(link) != f"{current}/{inner}"}
-        if new_tree and not module.check_mode:
-            _files.publish(stage(path, files, module.params["validate"]), f"{path}/{name}")
-            _files.replace_link(current, name)
-        if new_links and not module.check_mode:
-            keep_links(links, current)
-        if new_tree and not module.check_mode:
-            # The one before stays at hand.
-            remove_others(path, keep={"current", name, before_name})
+        to_apply = new_tree or bool(new_links) or _files.read_link(f"{path}/applied") != name
+        if not module.check_mode:
+            if new_tree:
+                _files.publish(stage(path, files, module.params["validate"]), f"{path}/{name}")
+                _files.replace_link(current, name)
+            if new_links:
+                keep_links(links, current)
+            if to_apply:
+                put_in_force(path, name, before_name, module.params["apply"])
+                # The one before stays at hand.
+                remove_others(path, keep={"current", "applied", name, before_name})
         result = {
-            "changed": bool(new_tree or new_links),
+            "changed": to_apply,
             "tree": f"{path}/{name}",
             "diff": differences(before, files) if new_tree else [],
         }

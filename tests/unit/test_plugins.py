@@ -22,13 +22,14 @@ def stems(kind: str) -> list[str]:
 
 
 # They talk to the kernel, to systemd or over the network, and are tested on hosts: by the scenarios of molecule.
-ONLY_ON_HOSTS = {"_instances", "_nft", "_state", "_trial"}
+ONLY_ON_HOSTS = {"_instances", "_nft", "_openssl", "_state", "_trial"}
 # Constants, which argument specs and documentation are compared with by ansible-test.
 NOTHING_TO_TEST = {"_arguments"}
 
 # Whoever decides must be testable without waiting and without a host.
 PURE = [
     "_answer",
+    "_certificates",
     "_drain",
     "_firewall",
     "_gate",
@@ -36,6 +37,7 @@ PURE = [
     "_layout",
     "_placeholders",
     "_lease",
+    "_nginx",
     "_record",
     "_release",
     "_rollout",

@@ -25,6 +25,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 ACCEPTED: dict[str, list[str]] = {
+    "count": ["0", "1", "63072000"],
+    "email_address": ["", "ops@example.com", "a+b.c_d-e@x.test"],
+    "header_name": ["X-Frame-Options", "DNT", "x1"],
+    "network": ["192.0.2.1", "10.0.0.0/8", "2001:db8::/32", "::1"],
+    "url": ["https://a.test:14000/dir?x=1", "http://[::1]/"],
     "identifier": ["a", "notes", "my-svc_2", "_x", "a" * 32],
     "sql_identifier": ["a", "notes_2", "_x", "a" * 63],
     "user_name": ["www-data", "_apt", "notes"],
@@ -61,6 +66,11 @@ ACCEPTED: dict[str, list[str]] = {
 }
 
 REFUSED: dict[str, list[str]] = {
+    "count": ["", "-1", "01", "1.5", "1e3", "1" * 10],
+    "email_address": ["a", "a@", "@b", "a b@c", "a@b c", "a@b@c"],
+    "header_name": ["", "-a", "a b", "a:b", "a_b", "a" * 65],
+    "network": ["", "a.b", "10.0.0.0/", "10.0.0.0/8/8", "10.0.0.0 /8", "all"],
+    "url": ["", "ftp://a", "a.b/c", "https://a b", "https://a/#b", "https://"],
     "identifier": ["", "Notes", "2a", "-a", "a.b", "a b", "a" * 33],
     "sql_identifier": ["", "a-b", "A", 'a"b', "1a", "a" * 64],
     "user_name": ["", "Root", "-x", "a:b", "a" * 33],
