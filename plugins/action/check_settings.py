@@ -30,6 +30,7 @@ class ActionModule(ActionBase):
             {
                 "role_path": {"type": "path", "required": True},
                 "formats": {"type": "dict", "default": {}},
+                "exactly_one": {"type": "list", "elements": "list", "default": []},
                 "distinct": {"type": "list", "elements": "str", "default": []},
                 "hosts": {"type": "list", "elements": "str", "default": []},
                 "peers": {"type": "list", "elements": "str", "default": []},
@@ -49,6 +50,7 @@ class ActionModule(ActionBase):
         problems += remove_values(validated.error_messages, validated._no_log_values)
         problems += _settings.misshapen_values(known, spec)
         problems += _settings.malformed_values(known, arguments["formats"], secret)
+        problems += _settings.missing_choices(known, arguments["exactly_one"])
         problems += _settings.repeated_values(known, arguments["distinct"])
         problems += _settings.unknown_hosts(known, arguments["hosts"], variables["groups"], variables["hostvars"])
         problems += _settings.unknown_peers(known, arguments["peers"], variables["groups"], variables["hostvars"])

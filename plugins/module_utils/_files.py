@@ -9,6 +9,23 @@ import secrets
 import shutil
 import stat
 
+# Bytes of disk that we leave alone.
+SPARE = 64 << 20
+
+
+class NoSpaceError(OSError):
+    """There is not enough of it, and another attempt would not change that."""
+
+
+def check_space(directory: str, wanted: int, what: str) -> None:
+    """Raises NoSpaceError before a disk is full, which more than our service would suffer from."""
+    free = shutil.disk_usage(directory).free
+    if free < wanted + SPARE:
+        raise NoSpaceError(
+            f"{directory}: {free >> 20} MiB are free, wanted {(wanted + SPARE) >> 20} MiB for {what} and to spare; "
+            "make room there"
+        )
+
 
 def read_text(path: str) -> str | None:
     """The file's text, or None where there is no such file."""

@@ -10,7 +10,7 @@ import json
 import posixpath
 import re
 import typing as t
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS
 from ansible_collections.evenkeel.fleet.plugins.module_utils._placeholders import fill
@@ -40,12 +40,13 @@ class Content:
     version: str
     artifact_sha256: str
     files: t.Mapping[str, File]
+    artifact_path: str = ""
 
     @property
     def id(self) -> str:
         """``<version>-<digest>``: equal inputs give an equal id on every host."""
         parts = {
-            "artifact": self.artifact_sha256,
+            "artifact": [self.artifact_sha256, self.artifact_path],
             "files": {path: [sha256(file.content), file.mode] for path, file in self.files.items()},
         }
         digest = sha256(json.dumps(parts, sort_keys=True).encode())
@@ -158,6 +159,36 @@ class Member:
     name: str
     kind: str
     target: str = ""
+
+
+def below(members: t.Sequence[Member], path: str) -> dict[int, Member]:
+    """The members that lie below a directory of the archive, by position, with the names that they have from there.
+
+    Raises ValueError where there is no such directory.
+    """
+    if not path:
+        return dict(enumerate(members))
+    top = inner_path(path)
+    found = {
+        position: replace(
+            member,
+            name=_seen_from(top, member.name),
+            target=_seen_from(top, member.target) if member.kind == "hardlink" else member.target,
+        )
+        for position, member in enumerate(members)
+        if not _seen_from(top, member.name).startswith("../")
+    }
+    if not any(member.name != "." for member in found.values()):
+        tops = sorted({posixpath.normpath(member.name).split("/")[0] for member in members} - {"."})
+        raise ValueError(
+            f"the archive holds no directory {path}; at its top there are: {', '.join(tops[:10]) or 'none'}"
+        )
+    return found
+
+
+def _seen_from(top: str, path: str) -> str:
+    normal = posixpath.normpath(path)
+    return normal[len(top) + 1 :] or "." if f"{normal}/".startswith(f"{top}/") else f"../{path}"
 
 
 def check_archive(members: t.Sequence[Member]) -> None:

@@ -71,6 +71,11 @@ FORMATS: dict[str, Format] = {
         r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}",
         "five cron fields such as '0 2 * * *'",
     ),
+    "artifact": Format(
+        r"(?!https?://[^/]*@)[^\x00-\x1f\x7f-\x9f\u2028\u2029]+",
+        "a path, or a URL without a password in it, which logs would show",
+    ),
+    "minisign_key": Format(r"RW[A-Za-z0-9+/]{54}", "a public key of minisign, 56 characters that begin with RW"),
     "single_line": Format(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", "one line without control characters"),
 }
 
@@ -164,14 +169,19 @@ def _step(value: t.Any, step: str, first: bool) -> list[tuple[str, t.Any]]:
 def malformed_values(
     settings: t.Mapping[str, t.Any], formats: t.Mapping[str, str], secret: t.Collection[str] = ()
 ) -> list[str]:
-    """One sentence for each value that has not the format its path asks for; secret settings are not shown."""
+    """One sentence for each value that has not the format its path asks for; secret settings are not shown.
+
+    A format with a question mark lets an empty text pass.
+    """
     problems = []
     for path, name in formats.items():
-        wanted = FORMATS.get(name)
+        wanted = FORMATS.get(name.removesuffix("?"))
         if wanted is None:
             raise ValueError(f"{path}: no format is called {name}; there are: {', '.join(sorted(FORMATS))}")
         top = re.sub(r"^keys\((.*)\)$", r"\1", path).split(".")[0].split("[")[0]
         for label, value in select(dict(settings), path):
+            if value == "" and name.endswith("?"):
+                continue
             if isinstance(value, bool) or not isinstance(value, (str, int, float)) or not wanted.accepts(str(value)):
                 hint = "; write it in quotes, for YAML takes on, off, yes and no for true and false"
                 said = f"{label} is {show(value, hide=top in secret)}; it wants {wanted.wants}"
@@ -226,8 +236,20 @@ def repeated_values(settings: t.Mapping[str, t.Any], paths: t.Iterable[str]) -> 
     return [f"{' and '.join(where)} are all {value}; they must differ" for value, where in labels.items() if where[1:]]
 
 
+def missing_choices(settings: t.Mapping[str, t.Any], choices: t.Iterable[t.Sequence[str]]) -> list[str]:
+    """One sentence for each group of settings of which not exactly one is given; an empty one is not."""
+    problems = []
+    for names in choices:
+        given = [name for name in names if settings.get(name) not in (None, "")]
+        if len(given) != 1:
+            seen = " and ".join(given) if given else "nothing"
+            problems.append(f"{seen} is given; it wants exactly one of {', '.join(names)}")
+    return problems
+
+
 def show(value: t.Any, hide: bool = False) -> str:
     if hide:
         return HIDDEN
     text = ascii(str(value)) if isinstance(value, str) else str(value)
+    text = re.sub(r"://[^/\s]*@", "://********@", text)
     return text if len(text) <= 80 else f"{text[:77]}..."

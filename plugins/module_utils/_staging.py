@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import lzma
@@ -15,15 +16,17 @@ import tarfile
 import tempfile
 import typing as t
 import zlib
+from dataclasses import dataclass, field
 
-from ansible.module_utils.urls import open_url
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._download import download
 from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     MANIFEST,
     Content,
     Member,
+    below,
     check_archive,
     inner_path,
 )
@@ -31,14 +34,25 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
 CHUNK = 1 << 20
 
 SCRATCH = ".staging-"
-
-# Bytes of disk that staging leaves alone.
-SPARE = 64 << 20
+PART = ".part-"
 
 # No program begins like this, so what does is an archive of a kind that is not unpacked, or a damaged one.
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
 
 Tree = dict[str, list[str]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where an artifact comes from: a URL, with headers and a proxy to ask with, or a path on this host."""
+
+    artifact: str
+    headers: t.Mapping[str, str] = field(default_factory=dict)
+    proxy: str = ""
+
+    @property
+    def is_url(self) -> bool:
+        return self.artifact.startswith(("http://", "https://"))
 
 
 def installed(layout: Layout) -> list[str]:
@@ -87,24 +101,24 @@ def tree(root: str) -> Tree:
             elif not stat.S_ISREG(status.st_mode):
                 found[inner] = ["special"]
             else:
-                with open(path, "rb") as file:
-                    found[inner] = [f"{stat.S_IMODE(status.st_mode):04o}", _digest(file)]
+                found[inner] = [f"{stat.S_IMODE(status.st_mode):04o}", digest_of(path)]
     return found
 
 
-def stage(layout: Layout, content: Content, artifact: str, program: str, group: int) -> None:
+def stage(layout: Layout, content: Content, source: Source, program: str, group: int) -> None:
     """Fetch or copy the artifact, verify it, unpack it, write our files beside it, then publish by rename."""
     _files.make_directory(layout.releases)
     scratch = tempfile.mkdtemp(prefix=SCRATCH, dir=layout.releases)
     try:
         fetched = f"{scratch}/.artifact"
-        _fetch(artifact, fetched, content.artifact_sha256)
+        _fetch(layout, source, fetched, content.artifact_sha256)
         try:
-            _check_space(fetched)
-            _unpack(fetched, f"{scratch}/artifact", program)
+            # Unpacked, an archive takes some times its size.
+            _files.check_space(layout.releases, 3 * os.path.getsize(fetched), f"artifact {source.artifact}")
+            _unpack(fetched, f"{scratch}/artifact", program, content.artifact_path)
             _check_program(f"{scratch}/artifact", program)
         except (ValueError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as exc:
-            raise ValueError(f"artifact {artifact} cannot be unpacked: {exc}") from exc
+            raise ValueError(f"artifact {source.artifact} cannot be unpacked: {exc}") from exc
         os.unlink(fetched)
         for path, file in content.files.items():
             _files.write_new(f"{scratch}/{path}", file.content, file.mode, group if file.mode == 0o640 else 0)
@@ -135,36 +149,64 @@ def sweep(layout: Layout, before: float) -> None:
     """Remove what runs left behind that were killed while they staged something before this time."""
     for name in os.listdir(layout.releases):
         path = f"{layout.releases}/{name}"
-        if name.startswith(SCRATCH) and os.stat(path).st_mtime < before:
+        if os.stat(path).st_mtime >= before:
+            continue
+        if name.startswith(SCRATCH):
             shutil.rmtree(path, ignore_errors=True)
+        elif name.startswith(PART):
+            os.unlink(path)
 
 
-def is_url(artifact: str) -> bool:
-    return artifact.startswith(("http://", "https://"))
-
-
-def _fetch(artifact: str, to: str, wanted: str) -> None:
+def _fetch(layout: Layout, source: Source, to: str, wanted: str) -> None:
     """Write the artifact to a file. Raises ValueError if its digest is not the wanted one."""
-    seen = hashlib.sha256()
-    with _open(artifact) as source, open(to, "xb") as target:
-        while chunk := source.read(CHUNK):
-            seen.update(chunk)
-            target.write(chunk)
-    if seen.hexdigest() != wanted:
+    if source.is_url:
+        seen = _download(layout, source, to, wanted)
+    else:
+        if not os.path.isfile(source.artifact):
+            raise FileNotFoundError(f"artifact {source.artifact}: wanted a file on this host, there is none")
+        shutil.copyfile(source.artifact, to)
+        seen = digest_of(to)
+    if seen != wanted:
         raise ValueError(
-            f"artifact {artifact}: its sha256 is {seen.hexdigest()}, wanted {wanted}; "
+            f"artifact {source.artifact}: its sha256 is {seen}, wanted {wanted}; "
             "it is damaged or not the one the checksum was published for"
         )
 
 
-def _open(artifact: str) -> t.Any:
-    return open_url(artifact, timeout=30) if is_url(artifact) else open(artifact, "rb")
+def _download(layout: Layout, source: Source, to: str, wanted: str) -> str:
+    """Download the artifact and return its digest. What came of it stays on the disk if this run is interrupted."""
+    path = f"{layout.releases}/{PART}{wanted}"
+    with open(path, "ab") as part:
+        if not _is_ours(part, path):
+            # Somebody else is at it; without us.
+            path = to
+        began = os.path.exists(path) and os.path.getsize(path) > 0
+        download(source.artifact, path, source.headers, source.proxy)
+        seen = digest_of(path)
+        if seen != wanted and began:
+            # What an earlier run left may be the beginning of something else.
+            os.truncate(path, 0)
+            download(source.artifact, path, source.headers, source.proxy)
+            seen = digest_of(path)
+        os.replace(path, to)
+    return seen
 
 
-def _unpack(archive: str, to: str, program: str) -> None:
-    """Unpack a tar archive; anything else is taken as the program itself."""
+def _is_ours(part: t.IO[bytes], path: str) -> bool:
+    """Lock the file, for as long as it is open. It may have got its final name before we were the ones to lock it."""
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return os.path.samestat(os.fstat(part.fileno()), os.stat(path))
+    except (BlockingIOError, FileNotFoundError):
+        return False
+
+
+def _unpack(archive: str, to: str, program: str, path_inside: str) -> None:
+    """Unpack a tar archive, or a directory of it; anything else is taken as the program itself."""
     os.mkdir(to, 0o755)
     if not tarfile.is_tarfile(archive):
+        if path_inside:
+            raise ValueError(f"it is no tar archive, so there is no {path_inside} in it")
         with open(archive, "rb") as file:
             head = file.read(8)
         for magic, kind in PACKED.items():
@@ -176,22 +218,17 @@ def _unpack(archive: str, to: str, program: str) -> None:
         os.chmod(path, 0o755)
         return
     with tarfile.open(archive) as tar:
-        members = tar.getmembers()
-        check_archive([Member(member.name, _kind(member), member.linkname) for member in members])
-        for member in members:
+        every = tar.getmembers()
+        inner = below([Member(member.name, _kind(member), member.linkname) for member in every], path_inside)
+        check_archive(list(inner.values()))
+        members = [every[position] for position in inner]
+        for member, known in zip(members, inner.values(), strict=True):
+            member.name, member.linkname = known.name, known.target
             # Root owns a release and nobody writes in it; whoever packed it has no say in that.
             member.uid = member.gid = 0
             member.uname = member.gname = ""
             member.mode = 0o755 if member.isdir() or member.mode & 0o111 else 0o644
         tar.extractall(to, members=members)
-
-
-def _check_space(fetched: str) -> None:
-    """Unpacked, an archive takes some times its size. Raises ValueError before the disk is full."""
-    wanted = 3 * os.path.getsize(fetched) + SPARE
-    free = shutil.disk_usage(os.path.dirname(fetched)).free
-    if free < wanted:
-        raise ValueError(f"{free >> 20} MiB of disk are free, wanted {wanted >> 20} MiB")
 
 
 def _check_program(directory: str, program: str) -> None:
@@ -203,11 +240,14 @@ def _check_program(directory: str, program: str) -> None:
         )
         raise ValueError(f"it holds no program {program}; it holds: {', '.join(there[:10]) or 'nothing'}")
     if not os.access(path, os.X_OK):
-        raise ValueError(f"its program {program} is not executable")
+        raise ValueError(f"its program {program} is not executable; pack it with the mode 0755")
     with open(path, "rb") as file:
         machine = built_for(file.read(HEADER))
     if not runs_on(platform.machine(), machine):
-        raise ValueError(f"its program {program} is for {machine}, this host is {platform.machine()}")
+        raise ValueError(
+            f"its program {program} is for {machine}, wanted {platform.machine()}, which this host is; "
+            "give the host an artifact that was built for it"
+        )
 
 
 def _kind(member: tarfile.TarInfo) -> str:
@@ -220,8 +260,9 @@ def _kind(member: tarfile.TarInfo) -> str:
     return "hardlink" if member.islnk() else "device or other special file"
 
 
-def _digest(file: t.IO[bytes]) -> str:
+def digest_of(path: str) -> str:
     seen = hashlib.sha256()
-    while chunk := file.read(CHUNK):
-        seen.update(chunk)
+    with open(path, "rb") as file:
+        while chunk := file.read(CHUNK):
+            seen.update(chunk)
     return seen.hexdigest()

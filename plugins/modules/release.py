@@ -41,15 +41,53 @@ options:
   artifact:
     description:
       - The tar archive, or the program itself. Required for O(state=staged).
-      - An C(http://) or C(https://) URL is fetched by the host; anything else is a path on the controller, or on the
-        host with O(remote_src=true).
+      - An C(http://) or C(https://) URL is fetched by the host. A download that was interrupted goes on where it
+        ended, and one that fails is tried five times.
+      - Anything else is a path on the controller, or on the host with O(remote_src=true). A relative path on the
+        controller is looked for like the C(src) of M(ansible.builtin.copy), in C(files/) of role and playbook and
+        beside the playbook.
     type: str
   artifact_sha256:
-    description: SHA-256 of the artifact, 64 hexadecimal digits. Required for O(state=staged).
+    description:
+      - SHA-256 of the artifact, 64 hexadecimal digits. It or O(artifact_checksums) is required for O(state=staged).
+    type: str
+  artifact_checksums:
+    description:
+      - URL, or path on the controller, of a file with SHA-256 sums as C(sha256sum) prints them, in which the artifact
+        is listed by its file name.
+      - The controller reads it once for all hosts of a run, so the sum, and the release's id, is the same on all.
+    type: str
+  artifact_signature:
+    description:
+      - URL, or path on the controller, of a detached signature. It is that of O(artifact_checksums) if these are given,
+        else of the artifact. It wants O(artifact_minisign_key) or O(artifact_gpg_keyring).
+      - It is verified on the controller, by C(minisign) or C(gpgv), before a release is staged. For the signature of an
+        artifact behind a URL the controller fetches the artifact as well.
+    type: str
+  artifact_minisign_key:
+    description: The public key for C(minisign), 56 characters that begin with C(RW).
+    type: str
+  artifact_gpg_keyring:
+    description:
+      - Path on the controller of a keyring for C(gpgv), as C(gpg --export) writes it. Any key in it is trusted.
+    type: str
+  artifact_path:
+    description: Directory inside the archive that counts; the rest of the archive is left out.
+    type: str
+    default: ""
+  artifact_headers:
+    description:
+      - Headers to ask with for whatever is a URL, such as C(Authorization). They are not sent on to where a server
+        redirects.
+    type: dict
+    default: {}
+  artifact_proxy:
+    description: URL of the proxy to fetch with. Without it the environment's own counts.
     type: str
   program:
     description:
-      - Path of the program inside the archive; where the artifact is the program itself, the path it is put at.
+      - Path of the program inside the archive, or inside O(artifact_path) of it; where the artifact is the program
+        itself, the path it is put at.
       - It must be there and be built for the machine that the host is. The default is the service's name.
     type: str
   remote_src:
@@ -165,6 +203,13 @@ SPEC: dict[str, t.Any] = {
     "version": {"type": "str"},
     "artifact": {"type": "str"},
     "artifact_sha256": {"type": "str"},
+    "artifact_checksums": {"type": "str"},
+    "artifact_signature": {"type": "str"},
+    "artifact_minisign_key": {"type": "str", "no_log": False},
+    "artifact_gpg_keyring": {"type": "str", "no_log": False},
+    "artifact_path": {"type": "str", "default": ""},
+    "artifact_headers": {"type": "dict", "default": {}, "no_log": True},
+    "artifact_proxy": {"type": "str"},
     "program": {"type": "str"},
     "remote_src": {"type": "bool", "default": False},
     "unit": {"type": "str"},
@@ -195,7 +240,7 @@ def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
         files=params["files"],
     )
     files = release_files(layout.unit_template, params["unit"], settings)
-    return Content(params["version"], params["artifact_sha256"], files)
+    return Content(params["version"], params["artifact_sha256"], files, params["artifact_path"])
 
 
 def group_id(name: str) -> int:
@@ -211,11 +256,13 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     before = _staging.installed(layout)
     changed = not _staging.is_whole(layout, content.id)
     if changed and not module.check_mode:
-        if not params["remote_src"] and not _staging.is_url(params["artifact"]):
-            # The action plugin of the same name brings the file and asks again.
-            module.fail_json(msg=f"artifact {params['artifact']} is not on this host", artifact_wanted=True)
+        source = _staging.Source(params["artifact"], params["artifact_headers"], params["artifact_proxy"] or "")
+        if params["artifact_signature"] or not (params["remote_src"] or source.is_url):
+            # The action plugin of the same name verifies it, brings it, and asks again.
+            said = f"artifact {source.artifact} is not on this host, or its signature is not verified"
+            module.fail_json(msg=said, artifact_wanted=True)
         program = params["program"] or params["service"]
-        _staging.stage(layout, content, params["artifact"], program, group=group_id(params["group"]))
+        _staging.stage(layout, content, source, program, group=group_id(params["group"]))
     after = before if content.id in before else [*before, content.id]
     return {
         "changed": changed,

@@ -114,6 +114,11 @@ def test_the_documentation_of_check_settings_names_every_format() -> None:
     assert [name for name in FORMATS if f"V({name})" not in documentation] == []
 
 
-def test_secrets_and_files_are_in_no_log() -> None:
+def test_whatever_may_be_secret_is_in_no_log() -> None:
     spec = load("modules", "release").SPEC
-    assert {name for name, option in spec.items() if option.get("no_log")} == {"secrets", "credentials", "files"}
+    assert {name for name, option in spec.items() if option.get("no_log")} == {
+        "secrets",
+        "credentials",
+        "files",
+        "artifact_headers",
+    }

@@ -15,6 +15,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import (
     HIDDEN,
     malformed_values,
     misshapen_values,
+    missing_choices,
     select,
     show,
     unknown_hosts,
@@ -36,6 +37,14 @@ ACCEPTED: dict[str, list[str]] = {
     "environment_name": ["PORT", "_x", "rust_log", "A1"],
     "version": ["1.0.0", "2024.1", "1.0.0+build.5", "1.0~rc1", "v1", "1.0.0-rc.1", "a" * 64],
     "sha256": ["0" * 64, "0123456789abcdef" * 4],
+    "artifact": [
+        "notes.tar.gz",
+        "/srv/a b/notes",
+        "~/notes",
+        "https://example.org/a/notes?x=1#y",
+        "https://[::1]:8/@a",
+    ],
+    "minisign_key": ["RWQ497J6BbSsG0mR9sGi7Oy7UYzUe/MbC7bk0LZLU+ncOHMMxlaMiOGK"],
     "port": ["1", "80", "8000", "9999", "10000", "59999", "64999", "65499", "65529", "65535"],
     "absolute_path": ["/", "/opt/notes", "/opt/notes/", "/a.b/..c/.d", "/opt/a@b+c~d-e_f"],
     "path_glob": ["/var/log/notes/*.log", "/var/log/a?", "/a"],
@@ -77,6 +86,8 @@ REFUSED: dict[str, list[str]] = {
     "environment_name": ["", "1A", "A-B", "A=B", "A.B", "É"],
     "version": ["", ".1", "-1", "1 0", "1/0", "..", "a" * 65],
     "sha256": ["", "0" * 63, "0" * 65, "A" * 64, "g" * 64],
+    "artifact": ["", "https://me:hunter2@example.org/notes", "http://token@example.org/notes", "a\nb"],
+    "minisign_key": ["", "RW", "untrusted comment: x", "RW" + "a" * 53, "RW" + "a" * 55, "QW" + "a" * 54],
     "port": [
         "",
         "0",
@@ -158,8 +169,8 @@ HOSTILE = [
     "\u00a0",
 ]
 
-# The one format that takes any character that stays on its line; whoever uses such a value quotes it.
-FREE_TEXT = {"single_line"}
+# The formats that take any character that stays on its line; whoever uses such a value quotes it.
+FREE_TEXT = {"single_line", "artifact"}
 
 
 def accepts(name: str, value: str) -> bool:
@@ -402,3 +413,28 @@ def test_peers_may_be_networks_too() -> None:
 def test_a_boolean_that_should_be_text_is_explained() -> None:
     (problem,) = malformed_values({"postgres_settings": {"ssl": True}}, {"postgres_settings.*": "single_line"})
     assert problem.endswith("write it in quotes, for YAML takes on, off, yes and no for true and false")
+
+
+@pytest.mark.parametrize(("format_name", "problems"), [("sha256?", 0), ("sha256", 1)])
+def test_a_question_mark_lets_an_empty_text_pass(format_name: str, problems: int) -> None:
+    assert len(malformed_values({"x": ""}, {"x": format_name})) == problems
+    assert len(malformed_values({"x": "0"}, {"x": format_name})) == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"a": "x", "b": ""}, ""),
+        ({"b": "x"}, ""),
+        ({"a": "", "b": None}, "nothing is given; it wants exactly one of a, b"),
+        ({"a": "x", "b": "y"}, "a and b is given; it wants exactly one of a, b"),
+    ],
+)
+def test_exactly_one_must_be_given(given: dict[str, t.Any], problem: str) -> None:
+    assert missing_choices(given, [["a", "b"]]) == [problem] * bool(problem)
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    (problem,) = malformed_values({"x": "https://me:hunter2@example.org/notes"}, {"x": "artifact"})
+    assert "hunter2" not in problem
+    assert "https://********@example.org/notes" in problem

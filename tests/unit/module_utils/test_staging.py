@@ -3,18 +3,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import io
 import os
 import stat
 import tarfile
 import typing as t
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, release_files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._staging import Source
 
 Entry = tuple[str, str, str]  # name, kind (f, x, d, s, h), content or target
 
@@ -80,7 +83,7 @@ def content_for(artifact: Path, version: str = "1.0.0", **environment: str) -> C
 def staged(layout: Layout, tmp_path: Path, entries: t.Iterable[Entry] = tuple(GOOD)) -> tuple[Path, Content, Path]:
     artifact = archive(tmp_path / "notes.tar.gz", entries)
     content = content_for(artifact)
-    _staging.stage(layout, content, str(artifact), "notes", group=42)
+    _staging.stage(layout, content, Source(str(artifact)), "notes", group=42)
     return Path(layout.release(content.id)), content, artifact
 
 
@@ -149,7 +152,7 @@ def test_stage_an_archive(layout: Layout, tmp_path: Path, umask: int, owner: lis
 def test_archives_of_every_kind(layout: Layout, tmp_path: Path, mode: str) -> None:
     artifact = archive(tmp_path / "artifact", GOOD, mode)
     content = content_for(artifact)
-    _staging.stage(layout, content, str(artifact), "notes", group=0)
+    _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
     assert Path(layout.release(content.id), "artifact/notes").read_text() == PROGRAM
 
 
@@ -157,7 +160,7 @@ def test_stage_a_program(layout: Layout, tmp_path: Path) -> None:
     artifact = tmp_path / "notes-1.0.0-linux"
     artifact.write_bytes(b"#!/bin/sh\nexit 0\n" + bytes(5000))
     content = content_for(artifact)
-    _staging.stage(layout, content, str(artifact), "notes", group=0)
+    _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
     assert listing(Path(layout.release(content.id), "artifact")) == {"notes": "0o755"}
     assert Path(layout.release(content.id), "artifact/notes").read_bytes() == artifact.read_bytes()
     assert _staging.is_whole(layout, content.id)
@@ -166,7 +169,7 @@ def test_stage_a_program(layout: Layout, tmp_path: Path) -> None:
 def test_equal_inputs_give_an_equal_release(layout: Layout, tmp_path: Path) -> None:
     release, content, artifact = staged(layout, tmp_path)
     elsewhere = Layout.of("notes", f"{tmp_path}/elsewhere")
-    _staging.stage(elsewhere, content, str(artifact), "notes", group=42)
+    _staging.stage(elsewhere, content, Source(str(artifact)), "notes", group=42)
     assert listing(release) == listing(Path(elsewhere.release(content.id)))
     assert _staging.tree(str(release)) == _staging.tree(elsewhere.release(content.id))
 
@@ -210,7 +213,7 @@ def test_damage_is_found_and_healed(layout: Layout, tmp_path: Path, damage: str)
     before = listing(release)
     DAMAGE[damage](release)
     assert not _staging.is_whole(layout, content.id)
-    _staging.stage(layout, content, str(artifact), "notes", group=42)
+    _staging.stage(layout, content, Source(str(artifact)), "notes", group=42)
     assert _staging.is_whole(layout, content.id)
     assert listing(release) == before
     assert names(layout.releases) == [content.id]
@@ -232,7 +235,7 @@ def test_a_wrong_checksum_is_refused(layout: Layout, tmp_path: Path) -> None:
     content = content_for(artifact)
     artifact.write_bytes(artifact.read_bytes() + b"x")
     with pytest.raises(ValueError, match=rf"its sha256 is [0-9a-f]{{64}}, wanted {content.artifact_sha256}"):
-        _staging.stage(layout, content, str(artifact), "notes", group=0)
+        _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
     assert names(layout.releases) == []
 
 
@@ -258,7 +261,7 @@ def test_evil_archives_are_refused(layout: Layout, tmp_path: Path, name: str) ->
     entries = [(path.format(outside=outside), kind, text.format(outside=outside)) for path, kind, text in EVIL[name]]
     artifact = archive(tmp_path / "evil.tar.gz", [*GOOD, *entries])
     with pytest.raises(ValueError, match=r"the archive|leads out of its directory"):
-        _staging.stage(layout, content_for(artifact), str(artifact), "notes", group=0)
+        _staging.stage(layout, content_for(artifact), Source(str(artifact)), "notes", group=0)
     assert names(layout.releases) == [], "nothing is left behind"
     assert not list(tmp_path.rglob("evil"))
     assert names(str(outside)) == ["precious"]
@@ -270,7 +273,7 @@ def test_a_cut_archive_is_refused(layout: Layout, tmp_path: Path, mode: str) -> 
     artifact = archive(tmp_path / "notes.tar", [("big", "f", noise)], mode)
     os.truncate(artifact, artifact.stat().st_size * 2 // 3)
     with pytest.raises(ValueError, match=r"artifact .*/notes\.tar cannot be unpacked: "):
-        _staging.stage(layout, content_for(artifact), str(artifact), "notes", group=0)
+        _staging.stage(layout, content_for(artifact), Source(str(artifact)), "notes", group=0)
     assert names(layout.releases) == []
 
 
@@ -279,7 +282,7 @@ def test_an_archive_of_another_kind_is_no_program(layout: Layout, tmp_path: Path
     artifact = tmp_path / "notes.bin"
     artifact.write_bytes(head + bytes(1000))
     with pytest.raises(ValueError, match=r"notes\.bin cannot be unpacked: it is packed with (zip|zstd|gzip)"):
-        _staging.stage(layout, content_for(artifact), str(artifact), "notes", group=0)
+        _staging.stage(layout, content_for(artifact), Source(str(artifact)), "notes", group=0)
     assert names(layout.releases) == []
 
 
@@ -287,7 +290,7 @@ def test_an_artifact_that_is_not_there(layout: Layout, tmp_path: Path) -> None:
     artifact = archive(tmp_path / "notes.tar.gz", GOOD)
     content = content_for(artifact)
     with pytest.raises(FileNotFoundError):
-        _staging.stage(layout, content, f"{tmp_path}/absent", "notes", group=0)
+        _staging.stage(layout, content, Source(f"{tmp_path}/absent"), "notes", group=0)
     assert names(layout.releases) == []
 
 
@@ -295,7 +298,7 @@ def test_a_failure_leaves_the_staged_one_as_it_is(layout: Layout, tmp_path: Path
     _release, content, artifact = staged(layout, tmp_path)
     artifact.write_bytes(b"other")
     with pytest.raises(ValueError, match="sha256"):
-        _staging.stage(layout, content, str(artifact), "notes", group=0)
+        _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
     assert _staging.is_whole(layout, content.id)
 
 
@@ -306,7 +309,7 @@ def test_installed_and_linked(layout: Layout, tmp_path: Path) -> None:
     ids = []
     for age, version in enumerate(["2.0", "1.0", "3.0"]):
         content = content_for(artifact, version)
-        _staging.stage(layout, content, str(artifact), "notes", group=0)
+        _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
         os.utime(layout.release(content.id), (age, age))
         ids.append(content.id)
     os.mkdir(f"{layout.releases}/.staging-left-behind")
@@ -323,15 +326,113 @@ def test_installed_and_linked(layout: Layout, tmp_path: Path) -> None:
     ("artifact", "url"),
     [("https://x/y", True), ("http://x/y", True), ("/x/y", False), ("ftp://x", False), ("file:///etc/passwd", False)],
 )
-def test_is_url(artifact: str, url: bool) -> None:
-    assert _staging.is_url(artifact) is url
+def test_what_is_fetched(artifact: str, url: bool) -> None:
+    assert Source(artifact).is_url is url
 
 
 def test_what_a_killed_run_left_is_swept_when_it_is_old(layout: Layout, tmp_path: Path) -> None:
     release, _content, _artifact = staged(layout, tmp_path)
     for name, age in (("old", 5000), ("young", 10)):
-        path = release.parent / f".staging-{name}"
+        path, part = release.parent / f".staging-{name}", release.parent / f".part-{name}"
         (path / "artifact").mkdir(parents=True)
+        part.write_text("half")
         os.utime(path, (100_000 - age, 100_000 - age))
+        os.utime(part, (100_000 - age, 100_000 - age))
     _staging.sweep(layout, before=100_000 - 3600)
-    assert sorted(entry.name for entry in release.parent.iterdir()) == [".staging-young", release.name]
+    assert sorted(entry.name for entry in release.parent.iterdir()) == [".part-young", ".staging-young", release.name]
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[int]]:
+    """What a URL holds. Downloads go on, as they do from a real server; how much was there is recorded."""
+
+    def serve(data: bytes) -> list[int]:
+        found: list[int] = []
+
+        def download(_url: str, to: str, _headers: object, _proxy: str) -> None:
+            there = Path(to).read_bytes() if os.path.exists(to) else b""
+            found.append(len(there))
+            Path(to).write_bytes(there + data[len(there) :])
+
+        monkeypatch.setattr(_staging, "download", download)
+        return found
+
+    return serve
+
+
+@pytest.mark.parametrize(
+    ("left", "found"), [(b"", [0]), (PROGRAM[:5].encode(), [5]), (b"something else", [14, 0])], ids=["", "part", "else"]
+)
+def test_what_an_interrupted_download_left_is_used_if_it_can_be(
+    layout: Layout, tmp_path: Path, served: t.Any, left: bytes, found: list[int]
+) -> None:
+    artifact = tmp_path / "notes.bin"
+    artifact.write_text(PROGRAM)
+    content = content_for(artifact)
+    os.makedirs(layout.releases)
+    Path(layout.releases, f".part-{content.artifact_sha256}").write_bytes(left)
+    seen = served(PROGRAM.encode())
+    _staging.stage(layout, content, Source("https://example.org/notes"), "notes", group=0)
+    assert seen == found
+    assert _staging.is_whole(layout, content.id)
+    assert names(layout.releases) == [content.id]
+
+
+def test_two_downloads_at_once_do_not_mix(layout: Layout, tmp_path: Path, served: t.Any) -> None:
+    artifact = tmp_path / "notes.bin"
+    artifact.write_text(PROGRAM)
+    content = content_for(artifact)
+    os.makedirs(layout.releases)
+    path = Path(layout.releases, f".part-{content.artifact_sha256}")
+    with path.open("ab") as part:
+        fcntl.flock(part, fcntl.LOCK_EX)
+        part.write(b"half")
+        part.flush()
+        seen = served(PROGRAM.encode())
+        _staging.stage(layout, content, Source("https://example.org/notes"), "notes", group=0)
+    assert seen == [0]
+    assert path.read_bytes() == b"half"
+    assert _staging.is_whole(layout, content.id)
+
+
+def test_a_wrong_download_is_refused_and_not_kept(layout: Layout, tmp_path: Path, served: t.Any) -> None:
+    artifact = tmp_path / "notes.bin"
+    artifact.write_text(PROGRAM)
+    served(b"something else")
+    with pytest.raises(ValueError, match=r"example\.org/notes: its sha256 is [0-9a-f]{64}, wanted [0-9a-f]{64}"):
+        _staging.stage(layout, content_for(artifact), Source("https://example.org/notes"), "notes", group=0)
+    assert names(layout.releases) == []
+
+
+def test_a_directory_of_the_archive(layout: Layout, tmp_path: Path) -> None:
+    inner = [(f"notes-1.0/{name}", kind, f"notes-1.0/{text}" if kind == "h" else text) for name, kind, text in GOOD]
+    artifact = archive(tmp_path / "notes.tar.gz", [("README", "f", "x"), *inner, ("notes-1.0.1/notes", "x", "other")])
+    content = replace(content_for(artifact), artifact_path="notes-1.0")
+    _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
+    release = Path(layout.release(content.id))
+    assert (release / "artifact/notes").read_text() == PROGRAM
+    assert names(str(release / "artifact")) == ["again", "lib", "lib64", "notes", "share"]
+
+
+@pytest.mark.parametrize(
+    ("path", "entries", "complaint"),
+    [
+        ("notes-2.0", GOOD, "the archive holds no directory notes-2.0; at its top there are: again, lib, lib64, notes"),
+        ("notes", GOOD, "the archive holds no directory notes; at its top"),
+        ("lib", [("lib/notes", "x", ""), ("lib/up", "s", "../share")], "leads out of its directory"),
+        ("lib", [("share", "f", ""), ("lib/notes", "h", "share")], "leads out of its directory|no file of its own"),
+        ("lib", None, "it is no tar archive, so there is no lib in it"),
+    ],
+)
+def test_a_directory_that_is_not_there_or_leads_out_is_refused(
+    layout: Layout, tmp_path: Path, path: str, entries: list[Entry] | None, complaint: str
+) -> None:
+    artifact = tmp_path / "notes.tar.gz"
+    if entries is None:
+        artifact.write_text(PROGRAM)
+    else:
+        archive(artifact, entries)
+    content = replace(content_for(artifact), artifact_path=path)
+    with pytest.raises(ValueError, match=complaint):
+        _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
+    assert names(layout.releases) == []
