@@ -47,6 +47,8 @@ class ActionModule(ActionBase):
             batches=max(batches.values(), default=0),
             needed=bool(lines),
             plan=lines,
+            target=arguments["target"],
+            began=time.time(),
             # A second plan, made under the lease, is of the same rollout.
             rollout=arguments["rollout"] or rollout_id(),
             owner=owner(variables),
@@ -77,6 +79,9 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
             batches=settings[name]["app_batches"],
             seen=seen[name],
             restart=target == "current",
+            strategy=settings[name]["app_strategy"],
+            min_available=settings[name]["app_min_available"],
+            ready=hosts[name]["__app_info"]["ready"],
         )
         for name in hosts
     }

@@ -3,10 +3,21 @@
 
 from __future__ import annotations
 
+import time
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import HostPlan, judge, verdict_text
+from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostPlan
+from ansible_collections.evenkeel.fleet.plugins.module_utils._verdict import (
+    Verdict,
+    begin,
+    judge,
+    outcomes,
+    undo_closes,
+    undo_starts,
+    undo_steps,
+    verdict_text,
+)
 
 
 class ActionModule(ActionBase):
@@ -18,15 +29,73 @@ class ActionModule(ActionBase):
     def run(self, tmp: t.Any = None, task_vars: dict[str, t.Any] | None = None) -> dict[str, t.Any]:
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
-        _validated, arguments = self.validate_argument_spec({"plan": {"type": "dict", "required": True}})
-        plans = {host: HostPlan(**plan) for host, plan in arguments["plan"]["hosts"].items()}
-        hostvars = variables["hostvars"]
-        failures = {host: hostvars[host]["__app_failure"]["msg"] for host in plans if "__app_failure" in hostvars[host]}
-        verdict = judge(plans, failures, variables["ansible_play_hosts"])
+        _validated, arguments = self.validate_argument_spec(
+            {"plan": {"type": "dict", "required": True}, "batch": {"type": "int", "default": NO_BATCH}}
+        )
+        plan, batch = arguments["plan"], arguments["batch"]
+        plans = {host: HostPlan(**mine) for host, mine in plan["hosts"].items()}
+        hosts = {host: variables["hostvars"][host] for host in plans}
+        settings = {plans[name].service: host["__app_check"]["settings"] for name, host in hosts.items()}
+
+        verdict = verdict_so_far(plans, hosts, variables["ansible_play_hosts"], earlier(variables, plan["rollout"]))
+        if batch != NO_BATCH:
+            verdict = begin(plans, verdict, batch, overdue(settings, time.time() - plan["began"]))
+        frozen = [service for service in settings if freezes(settings[service], plan["target"], verdict, service)]
+        steps = {host: step for host, step in undo_steps(plans, verdict).items() if plans[host].service not in frozen}
         result.update(
             changed=False,
-            failed_hosts=verdict,
-            failed_services=[service for service, hosts in verdict.items() if hosts],
-            text=verdict_text(plans, verdict),
+            rollout=plan["rollout"],
+            begun=verdict.begun,
+            failed_hosts=verdict.failed,
+            failed_services=[service for service, failed in verdict.failed.items() if failed],
+            frozen_services=frozen,
+            undo={
+                host: {
+                    "step": step,
+                    "close": undo_closes(plans[host], verdict),
+                    "start": undo_starts(plans[host], verdict),
+                }
+                for host, step in steps.items()
+            },
+            undo_steps=max(steps.values(), default=-1) + 1,
+            outcomes=outcomes(plans, verdict, frozen),
+            text=verdict_text(plans, verdict, frozen, {name: host["__app_info"] for name, host in hosts.items()}),
         )
         return result
+
+
+def earlier(variables: t.Mapping[str, t.Any], rollout: str) -> t.Mapping[str, t.Any]:
+    """What was judged before in the same rollout."""
+    before: t.Mapping[str, t.Any] = variables.get("__app_verdict", {})
+    return before if before.get("rollout") == rollout else {}
+
+
+def verdict_so_far(
+    plans: t.Mapping[str, HostPlan],
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
+    reachable: t.Collection[str],
+    before: t.Mapping[str, t.Any],
+) -> Verdict:
+    failures = {name: host["__app_failure"]["msg"] for name, host in hosts.items() if "__app_failure" in host}
+    failed = judge(plans, failures, reachable, before.get("failed_hosts"))
+    lost = [name for mine in failed.values() for name in mine if name not in reachable]
+    stuck = [name for name, host in hosts.items() if "__app_undo_failure" in host and name not in lost]
+    for name in stuck:
+        said = hosts[name]["__app_undo_failure"]["msg"]
+        failed[plans[name].service].setdefault(name, f"could not be brought back: {said}")
+    return Verdict(failed, before.get("begun", {}), [*lost, *stuck])
+
+
+def overdue(settings: t.Mapping[str, t.Mapping[str, t.Any]], seconds: float) -> dict[str, str]:
+    """The services that should have been through by now."""
+    return {
+        service: f"{seconds:.0f} s have passed since the rollout began, wanted at most {wanted} (app_progress_timeout)"
+        for service, mine in settings.items()
+        if seconds > (wanted := float(mine["app_progress_timeout"]))
+    }
+
+
+def freezes(settings: t.Mapping[str, t.Any], target: str, verdict: Verdict, service: str) -> bool:
+    """Whether a service's hosts stay as they are. Before its first batch began there is nothing to freeze."""
+    wanted = settings["app_on_failure"] == "freeze" or (settings["app_irreversible"] and target == "staged")
+    return bool(wanted) and verdict.has_failed(service) and service in verdict.begun

@@ -7,8 +7,13 @@ from __future__ import annotations
 import typing as t
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _nft, _staging, _systemd
-from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
-from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import ABSENT, Ports, position_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import (
+    SLOTS,
+    SWITCH_UNIT_FILE,
+    Layout,
+    release_of,
+)
+from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import ABSENT, UNIT, Ports, position_of, ruleset
 
 
 def observe_slots(layout: Layout) -> dict[str, dict[str, t.Any]]:
@@ -29,12 +34,14 @@ def observe_slots(layout: Layout) -> dict[str, dict[str, t.Any]]:
 
 def observe(layout: Layout, ports: t.Sequence[Ports]) -> dict[str, t.Any]:
     """Everything that a rollout has to know of the service on this host."""
+    position = observe_switch(layout, ports)
     return {
         "releases": _staging.installed(layout),
         "current": release_of(_files.read_link(layout.current)),
         "previous": release_of(_files.read_link(layout.previous)),
         "slots": observe_slots(layout),
-        "switch": observe_switch(layout, ports),
+        "switch": position,
+        "lasts": position != ABSENT and switch_lasts(layout, ports, position),
     }
 
 
@@ -44,3 +51,13 @@ def observe_switch(layout: Layout, ports: t.Sequence[Ports]) -> str:
         return position_of(_nft.list_table(layout.switch_table), ports)
     except FileNotFoundError:
         return ABSENT
+
+
+def switch_lasts(layout: Layout, ports: t.Sequence[Ports], position: str) -> bool:
+    """Whether this position of the switch survives a reboot, and a restart or reload of nftables.service."""
+    return (
+        _files.read_text(layout.switch_file) == ruleset(layout.switch_table, ports, position)
+        and _files.read_text(SWITCH_UNIT_FILE) == UNIT
+        and _files.read_link(layout.switch_enabled_link) == SWITCH_UNIT_FILE
+        and _systemd.is_running(_systemd.show(layout.switch_unit)[0])
+    )

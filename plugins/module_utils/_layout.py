@@ -10,6 +10,21 @@ from dataclasses import dataclass
 SLOTS = ("blue", "green")
 CLOSED = "closed"
 
+# Names that are taken on a Debian host: by template units, by system users, by directories in /var/lib and /etc.
+# A service of that name would get another program's unit, user or data.
+TAKEN = (
+    "apt|autovt|backup|bin|capsule|container-getty|cron|daemon|dbus|dpkg|e2scrub|games|getty|ifup|irc|list|logrotate|lp|"
+    "mail|man|messagebus|misc|modprobe|news|nginx|nobody|openvpn|pam|pg_(basebackup|compresswal|dump|receivewal)|"
+    "postgres|postgresql|private|proxy|python|quotaon|redis|redis-server|root|serial-getty|sshd?|sudo|sync|sys|ucf|"
+    "user|user-runtime-dir|uucp|wg-quick|wpa_supplicant|www-data|_apt|systemd(-.*)?|evenkeel(-.*)?"
+)
+SERVICE_NAME = rf"(?!({TAKEN})\Z)[a-z_][a-z0-9_-]{{0,31}}"
+SERVICE_NAME_WANTS = (
+    "a lower-case name of at most 32 of a-z, 0-9, _ and - that no unit, user or directory of Debian's or ours has"
+)
+
+SWITCH_UNIT_FILE = "/etc/systemd/system/evenkeel-switch@.service"
+
 RELEASE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_~-]{0,63}-[0-9a-f]{12}")
 
 
@@ -29,8 +44,8 @@ class Layout:
 
     @classmethod
     def of(cls, service: str, root: str | None = None) -> Layout:
-        if not re.fullmatch(r"[a-z_][a-z0-9_-]{0,31}", service):
-            raise ValueError(f"service is {service!r}; it wants a lower-case name of at most 32 of a-z, 0-9, _ and -")
+        if not re.fullmatch(SERVICE_NAME, service):
+            raise ValueError(f"service is {service!r}; it wants {SERVICE_NAME_WANTS}")
         return cls(service, root or f"/opt/{service}")
 
     @property
@@ -77,6 +92,10 @@ class Layout:
     @property
     def switch_file(self) -> str:
         return f"/etc/evenkeel/switch/{self.service}.nft"
+
+    @property
+    def switch_enabled_link(self) -> str:
+        return f"/etc/systemd/system/sysinit.target.wants/{self.switch_unit}"
 
     @property
     def switch_unit(self) -> str:

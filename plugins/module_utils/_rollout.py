@@ -1,6 +1,6 @@
 # Copyright: evenkeel.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""PRIVATE to evenkeel.fleet. Plans a rollout from what runs on the hosts, and judges it from what became of them."""
+"""PRIVATE to evenkeel.fleet. Plans a rollout from what runs on the hosts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,22 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import CLOS
 
 NO_BATCH = -1
 
+SURGE = "surge"
+IN_PLACE = "in_place"
+
+Seen = t.Mapping[str, t.Any]
+
 
 @dataclass(frozen=True)
 class HostPlan:
     """What a rollout means for one host.
 
-    ``old_slot`` is the occupied slot beside ``new_slot``, if any. ``undo_position`` is where the switch goes if the
-    release is not kept. ``batch`` is -1 where there is nothing to do. ``arbiter`` is the service's first host: whoever
-    gets the lease there may go on to the others, so of two rollouts exactly one wins.
+    ``old_slot`` is the slot that is emptied when the release is kept, if any. ``stop_first`` are the slots that are
+    emptied before the release starts in ``new_slot``, and ``closes`` says whether the host serves nobody meanwhile.
+    If the release is not kept, the switch goes to ``undo_position``, where ``undo_release`` has to run. ``is_open``
+    says whether the switch leads to ``new_slot`` before the rollout. ``batch`` is -1 where there is nothing to do.
+    ``arbiter`` is the service's first host: whoever gets the lease there may go on to the others, so of two rollouts
+    exactly one wins.
     """
 
     service: str
@@ -28,15 +36,23 @@ class HostPlan:
     old_slot: str
     new_slot: str
     undo_position: str
+    undo_release: str = ""
+    strategy: str = SURGE
+    closes: bool = False
+    is_open: bool = False
+    stop_first: t.Sequence[str] = ()
     batch: int = NO_BATCH
     arbiter: str = ""
 
     def sentence(self, batches: int) -> str:
-        before = f"{self.release_from} ({self.old_slot})" if self.release_from else "nothing"
+        slot = f" ({self.old_slot})" if self.old_slot else ""
+        before = f"{self.release_from}{slot}" if self.release_from else "nothing"
         return f"{before} -> {self.release_to} ({self.new_slot}), batch {self.batch + 1} of {batches}"
 
 
-def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str, restart: bool = False) -> tuple[HostPlan, bool]:
+def plan_host(
+    service: str, seen: Seen, wanted: str, restart: bool = False, strategy: str = SURGE
+) -> tuple[HostPlan, bool]:
     """The plan for one host from what C(rollout_info) saw there, and whether it means any work.
 
     With ``restart`` a new instance takes over even if the active one already runs the wanted release.
@@ -44,58 +60,93 @@ def plan_host(service: str, seen: t.Mapping[str, t.Any], wanted: str, restart: b
     Whatever an earlier run left behind, the plan leads on from it: a slot that already runs the wanted release is
     taken over, and one that is still occupied beside the active one is drained and emptied.
     """
-    slots = seen["slots"]
-    active = _active_slot(seen)
-    unfinished = bool(active) and _is_occupied(slots[other_slot(active)])
-    if active and slots[active]["release"] == wanted and slots[active]["running"] and (unfinished or not restart):
+    plan = {SURGE: _beside, IN_PLACE: _in_place}[strategy](service, seen, wanted, restart)
+    slot = seen["slots"][plan.new_slot]
+    settled = (
+        not plan.old_slot
+        and not plan.stop_first
+        and seen["switch"] == plan.new_slot
+        and seen["lasts"]
+        and seen["current"] == wanted
+        and _runs(slot, wanted)
+        and slot["enabled"]
+    )
+    return plan, not settled
+
+
+def _beside(service: str, seen: Seen, wanted: str, restart: bool) -> HostPlan:
+    """A new instance starts in the idle slot, and the old one stays until the release is kept."""
+    slots, active = seen["slots"], _active_slot(seen)
+    if active and _runs(slots[active], wanted) and not restart:
         new = active
     elif active:
         new = other_slot(active)
     else:
         new = next((slot for slot in SLOTS if slots[slot]["release"] == wanted), SLOTS[0])
-    beside = other_slot(new)
-    old = beside if _is_occupied(slots[beside]) else ""
-    settled = (
-        not old
-        and seen["switch"] == new
-        and seen["current"] == wanted
-        and slots[new]["release"] == wanted
-        and slots[new]["running"]
-        and slots[new]["enabled"]
-    )
-    plan = HostPlan(
+    old = other_slot(new) if _is_occupied(slots[other_slot(new)]) else ""
+    # What an interrupted restart left there may be the older of the two instances.
+    stop_first = (new,) if restart and _is_occupied(slots[new]) else ()
+    undo_position = _way_back(seen, active, new, replaced=bool(stop_first) or slots[new]["release"] != wanted)
+    return HostPlan(
         service=service,
         release_from=slots[old]["release"] if old else "",
         release_to=wanted,
         old_slot=old,
         new_slot=new,
-        undo_position=_way_back(seen, active, new, wanted),
+        undo_position=undo_position,
+        undo_release=slots[undo_position]["release"] if undo_position in SLOTS else "",
+        is_open=seen["switch"] == new,
+        stop_first=stop_first,
     )
-    return plan, not settled
 
 
-def _way_back(seen: t.Mapping[str, t.Any], active: str, new: str, wanted: str) -> str:
+def _in_place(service: str, seen: Seen, wanted: str, restart: bool) -> HostPlan:
+    """The new instance takes the slot of the old one, while the host serves nobody."""
+    slots, active = seen["slots"], _active_slot(seen)
+    holding = [slot for slot in SLOTS if slots[slot]["release"] == wanted]
+    occupied = [slot for slot in SLOTS if _is_occupied(slots[slot])]
+    new = active or (*holding, *occupied, SLOTS[0])[0]
+    stays = _runs(slots[new], wanted) and not restart
+    running = slots[active]["release"] if active and slots[active]["running"] else ""
+    settled = seen["current"] if seen["current"] in seen["releases"] else ""
+    back = running or settled if settled == wanted else settled or running
+    return HostPlan(
+        service=service,
+        release_from=back,
+        release_to=wanted,
+        old_slot="",
+        new_slot=new,
+        undo_position=new if back else CLOSED,
+        undo_release=back,
+        strategy=IN_PLACE,
+        closes=seen["switch"] == new and not stays,
+        is_open=seen["switch"] == new,
+        stop_first=tuple(slot for slot in occupied if slot != new or restart),
+    )
+
+
+def _way_back(seen: Seen, active: str, new: str, replaced: bool) -> str:
     """To the release that the host settled on last, or at least to the one that users reach now."""
     settled = _settled_slot(seen)
-    makes_room = settled == new and seen["slots"][settled]["release"] != wanted
-    return (active if makes_room else settled or active) or CLOSED
+    return (active if settled == new and replaced else settled or active) or CLOSED
 
 
 def _is_occupied(slot: t.Mapping[str, t.Any]) -> bool:
     return bool(slot["release"] or slot["running"])
 
 
-def _active_slot(seen: t.Mapping[str, t.Any]) -> str:
+def _runs(slot: t.Mapping[str, t.Any], release: str) -> bool:
+    return bool(slot["running"] and slot["release"] == release)
+
+
+def _active_slot(seen: Seen) -> str:
     """The slot that users reach or, where the switch is gone, would reach."""
     return str(seen["switch"]) if seen["switch"] in SLOTS else _settled_slot(seen)
 
 
-def _settled_slot(seen: t.Mapping[str, t.Any]) -> str:
+def _settled_slot(seen: Seen) -> str:
     """The slot in which the release runs that the host settled on last."""
-    for slot in SLOTS:
-        if seen["current"] and seen["slots"][slot]["release"] == seen["current"] and seen["slots"][slot]["running"]:
-            return slot
-    return ""
+    return next((slot for slot in SLOTS if seen["current"] and _runs(seen["slots"][slot], seen["current"])), "")
 
 
 def batch_sizes(total: int, batches: t.Sequence[t.Any]) -> list[int]:
@@ -103,18 +154,18 @@ def batch_sizes(total: int, batches: t.Sequence[t.Any]) -> list[int]:
 
     A percentage is rounded down, but never to less than one host.
     """
-    if not batches:
-        raise ValueError("batches is empty; it wants numbers or percentages such as [1, '100%']")
     sizes: list[int] = []
     left = total
     while left > 0:
-        size = min(left, _batch_size(batches[min(len(sizes), len(batches) - 1)], total))
-        sizes.append(size)
-        left -= size
+        sizes.append(min(left, _batch_size(batches, len(sizes), total)))
+        left -= sizes[-1]
     return sizes
 
 
-def _batch_size(batch: t.Any, total: int) -> int:
+def _batch_size(batches: t.Sequence[t.Any], number: int, total: int) -> int:
+    if not batches:
+        raise ValueError("batches is empty; it wants numbers or percentages such as [1, '100%']")
+    batch = batches[min(number, len(batches) - 1)]
     text = str(batch)
     if not isinstance(batch, bool) and re.fullmatch(r"[1-9][0-9]*", text):
         return int(text)
@@ -124,61 +175,93 @@ def _batch_size(batch: t.Any, total: int) -> int:
     return max(1, total * int(percentage.group(1)) // 100)
 
 
+def least_available(total: int, wanted: t.Any) -> int:
+    """How many of a service's hosts have to serve at any time: a number, or a percentage of all that is rounded up.
+
+    An empty text stands for all but one, and at least one.
+    """
+    text = str(wanted)
+    if text == "":
+        return max(1, total - 1)
+    if not isinstance(wanted, bool) and re.fullmatch(r"0|[1-9][0-9]*", text):
+        return int(text)
+    percentage = re.fullmatch(r"([1-9]?[0-9]|100)%", text)
+    if percentage is None:
+        raise ValueError(f"min_available is {wanted!r}; it wants a number or a percentage from 0% to 100%")
+    return -(-total * int(percentage.group(1)) // 100)
+
+
 @dataclass(frozen=True)
 class HostState:
-    """What the planner needs to know of a host."""
+    """What the planner needs to know of a host. ``ready`` is None where nobody asked."""
 
     service: str
     wanted: str
     batches: t.Sequence[t.Any]
-    seen: t.Mapping[str, t.Any]
+    seen: Seen
     restart: bool = False
+    strategy: str = SURGE
+    min_available: t.Any = ""
+    ready: bool | None = None
+
+    @property
+    def serves(self) -> bool:
+        slot = self.seen["slots"].get(self.seen["switch"])
+        return bool(slot and slot["running"] and self.ready is not False)
 
 
 def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
-    """A plan for every host, in inventory order. Batches never straddle services; services go side by side."""
+    """A plan for every host, in inventory order. Batches never straddle services; services go side by side.
+
+    Raises ValueError where a service would have fewer hosts that serve than it wants.
+    """
     plans: dict[str, HostPlan] = {}
     arbiters: dict[str, str] = {}
     work: dict[str, list[str]] = {}
     for name, host in hosts.items():
-        plan, needed = plan_host(host.service, host.seen, host.wanted, host.restart)
+        plan, needed = plan_host(host.service, host.seen, host.wanted, host.restart, host.strategy)
         plans[name] = replace(plan, arbiter=arbiters.setdefault(host.service, name))
         if needed:
             work.setdefault(host.service, []).append(name)
-    for names in work.values():
-        sizes = batch_sizes(len(names), hosts[names[0]].batches)
-        numbers = [number for number, size in enumerate(sizes) for _host in range(size)]
-        for name, number in zip(names, numbers, strict=True):
-            plans[name] = replace(plans[name], batch=number)
+    for service, names in work.items():
+        mine = {name: host for name, host in hosts.items() if host.service == service}
+        closing = [name for name in names if plans[name].closes]
+        for number, batch in enumerate(_batches(service, names, closing, mine)):
+            for name in batch:
+                plans[name] = replace(plans[name], batch=number)
     return plans
 
 
-def verdict_text(plans: t.Mapping[str, HostPlan], failed: t.Mapping[str, t.Mapping[str, str]]) -> str:
-    """The cause first, then what became of the fleet. Empty if nothing failed."""
-    sentences = []
-    for service, hosts in failed.items():
-        if not hosts:
-            continue
-        releases = {plan.release_to for plan in plans.values() if plan.service == service and plan.batch != NO_BATCH}
-        sentences += [f"{host}: {cause}." for host, cause in hosts.items()]
-        sentences.append(
-            f"{service} {', '.join(sorted(releases))} was not kept; "
-            "every host that could be reached is back on what it ran before."
-        )
-    return " ".join(sentences)
+def _batches(
+    service: str, names: t.Sequence[str], closing: t.Collection[str], hosts: t.Mapping[str, HostState]
+) -> t.Iterator[list[str]]:
+    """The hosts of each batch. Of those that serve now, no more are closed at once than may be missing."""
+    first = hosts[names[0]]
+    up = {name for name, host in hosts.items() if host.serves}
+    least = least_available(len(hosts), first.min_available)
+    # Whoever serves nobody anyway costs nothing, and adds to those that serve once it is done.
+    queue = sorted(names, key=lambda name: name in up and name in closing)
+    number = 0
+    while queue:
+        batch: list[str] = []
+        spare = len(up) - least
+        for name in queue[: _batch_size(first.batches, number, len(names))]:
+            spare -= name in up and name in closing
+            if spare < 0 and name in closing and name in up:
+                break
+            batch.append(name)
+        if not batch:
+            raise ValueError(_too_few(service, sorted(set(hosts) - up), len(hosts), least))
+        yield batch
+        up.update(batch)
+        queue = queue[len(batch) :]
+        number += 1
 
 
-def judge(
-    plans: t.Mapping[str, HostPlan], failures: t.Mapping[str, str], reachable: t.Collection[str]
-) -> dict[str, dict[str, str]]:
-    """By service, the hosts that failed and why. A host that cannot be reached any more has failed."""
-    verdict: dict[str, dict[str, str]] = {}
-    for name, plan in plans.items():
-        if plan.batch == NO_BATCH:
-            continue
-        failed = verdict.setdefault(plan.service, {})
-        if name in failures:
-            failed[name] = failures[name]
-        elif name not in reachable:
-            failed[name] = "became unreachable or was stopped by an error"
-    return verdict
+def _too_few(service: str, down: t.Sequence[str], total: int, least: int) -> str:
+    missing = f", and {', '.join(down)} serve nobody as it is" if down else ""
+    return (
+        f"{service}: strategy in_place closes a host while it is updated, but of its {total} hosts in this run "
+        f"{least} have to serve at any time (app_min_available){missing}. "
+        "Nothing was changed. Lower app_min_available, which accepts that users notice, or use the strategy surge"
+    )

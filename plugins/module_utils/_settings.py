@@ -10,6 +10,7 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import ANY, is_network
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SERVICE_NAME, SERVICE_NAME_WANTS
 
 HIDDEN = "a hidden value"
 
@@ -28,6 +29,7 @@ class Format:
 
 FORMATS: dict[str, Format] = {
     "identifier": Format(r"[a-z_][a-z0-9_-]{0,31}", "a lower-case name of at most 32 of a-z, 0-9, _ and -"),
+    "service_name": Format(SERVICE_NAME, SERVICE_NAME_WANTS),
     "sql_identifier": Format(r"[a-z_][a-z0-9_]{0,62}", "a lower-case name of at most 63 of a-z, 0-9 and _"),
     "user_name": Format(r"[a-z_][a-z0-9_-]{0,31}", "a system user name of at most 32 of a-z, 0-9, _ and -"),
     "environment_name": Format(r"[A-Za-z_][A-Za-z0-9_]*", "an environment variable name of letters, digits and _"),
@@ -66,6 +68,7 @@ FORMATS: dict[str, Format] = {
     "memory_limit": Format(r"infinity|[1-9]\d*[KMGT]?|[1-9]\d?%", "a memory limit such as 512M, or infinity"),
     "cpu_quota": Format(r"|[1-9]\d*%", "a percentage of one CPU such as 50%, or nothing"),
     "batch": Format(r"[1-9]\d*|([1-9]\d?|100)%", "a number of hosts or a percentage such as 25%"),
+    "hosts_available": Format(r"0|[1-9]\d*|([1-9]?\d|100)%", "a number of hosts or a percentage such as 75%"),
     "duration": Format(r"\d+(ms|s|m|h|d)?", "a duration such as 30s"),
     "cron_schedule": Format(
         r"@(hourly|daily|weekly|monthly|yearly)|[0-9*/,-]+( [0-9*/,A-Za-z-]+){4}",

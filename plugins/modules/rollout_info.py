@@ -82,6 +82,10 @@ switch:
   description: Position of the switch, V(blue), V(green), V(closed) or V(absent).
   type: str
   returned: success
+lasts:
+  description: Whether the position of the switch survives a reboot.
+  type: bool
+  returned: success
 lease:
   description: The lease that a rollout holds or held when it ended too early; empty if there is none.
   type: dict

@@ -60,6 +60,8 @@ hosts:
       new_slot: green
       batch: 0
       undo_position: blue
+      undo_release: 1.0.0-5feceb66ffc8
+      strategy: surge
 batches:
   description: How many batches the service with the most batches has.
   type: int
@@ -71,6 +73,14 @@ needed:
 plan:
   description: A sentence for each host that has something to do.
   type: dict
+  returned: success
+target:
+  description: Same as O(target).
+  type: str
+  returned: success
+began:
+  description: When it was planned, in the controller's seconds.
+  type: float
   returned: success
 rollout:
   description: Id of the rollout.

@@ -48,7 +48,6 @@ position:
   sample: green
 """
 
-import os
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
@@ -60,7 +59,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import (
     _systemd,
 )
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
-from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SWITCH_UNIT_FILE, Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import (
     POSITIONS,
     UNIT,
@@ -76,18 +75,15 @@ SPEC: dict[str, t.Any] = {
     "position": {"type": "str", "choices": list(POSITIONS), "required": True},
 }
 
-UNIT_PATH = "/etc/systemd/system/evenkeel-switch@.service"
-
 
 def persist(layout: Layout, rules: str) -> None:
     """Have the position survive: the rules in a file, and a unit that loads it at boot."""
     _files.write_file(layout.switch_file, rules.encode(), 0o644)
-    if _files.read_text(UNIT_PATH) != UNIT:
-        _files.write_file(UNIT_PATH, UNIT.encode(), 0o644)
+    if _files.read_text(SWITCH_UNIT_FILE) != UNIT:
+        _files.write_file(SWITCH_UNIT_FILE, UNIT.encode(), 0o644)
         _systemd.daemon_reload()
-    wanted = f"/etc/systemd/system/sysinit.target.wants/{layout.switch_unit}"
-    if not os.path.islink(wanted):
-        _files.replace_link(wanted, UNIT_PATH)
+    if _files.read_link(layout.switch_enabled_link) != SWITCH_UNIT_FILE:
+        _files.replace_link(layout.switch_enabled_link, SWITCH_UNIT_FILE)
 
 
 def move(layout: Layout, ports: t.Sequence[Ports], position: str) -> None:
@@ -107,8 +103,7 @@ def main() -> None:
         ports = [Ports(**port) for port in module.params["ports"]]
         check_ports(ports)
         seen = _instances.observe_switch(layout, ports)
-        kept = _files.read_text(layout.switch_file)
-        changed = (seen, kept) != (position, ruleset(layout.switch_table, ports, position))
+        changed = seen != position or not _instances.switch_lasts(layout, ports, position)
         if changed:
             _state.check_write(layout, module)
         if changed and not module.check_mode:

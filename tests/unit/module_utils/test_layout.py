@@ -61,6 +61,31 @@ def test_bad_names_are_refused(name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name",
+    [
+        "postgresql",
+        "getty",
+        "user",
+        "evenkeel",
+        "evenkeel-switch",
+        "systemd-fsck",
+        "redis",
+        "nginx",
+        "postgres",
+        "root",
+    ],
+)
+def test_names_that_a_debian_host_has_already_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="that no unit, user or directory of Debian's or ours has"):
+        Layout.of(name)
+
+
+@pytest.mark.parametrize("name", ["users", "getty2", "my-redis", "evenkeels", "rooted"])
+def test_names_that_only_look_taken(name: str) -> None:
+    assert Layout.of(name).service == name
+
+
+@pytest.mark.parametrize(
     "release_id",
     [
         "",

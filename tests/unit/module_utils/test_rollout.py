@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import typing as t
-from contextlib import suppress
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import (
@@ -12,14 +11,14 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import (
     HostPlan,
     HostState,
     batch_sizes,
-    judge,
+    least_available,
     plan_fleet,
     plan_host,
-    verdict_text,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
+V1, V2, V3 = "1.0.0-000000000001", "2.0.0-000000000002", "3.0.0-000000000003"
 EMPTY = {"release": "", "running": False, "enabled": False}
 
 
@@ -30,10 +29,14 @@ def runs(release: str, **changes: t.Any) -> dict[str, t.Any]:
 def host(
     switch: str, current: str, blue: dict[str, t.Any] | None = None, green: dict[str, t.Any] | None = None
 ) -> dict[str, t.Any]:
-    return {"switch": switch, "current": current, "slots": {"blue": blue or EMPTY, "green": green or EMPTY}}
+    return {
+        "switch": switch,
+        "lasts": switch != "absent",
+        "current": current,
+        "releases": [V1, V2, V3],
+        "slots": {"blue": blue or EMPTY, "green": green or EMPTY},
+    }
 
-
-V1, V2, V3 = "1.0.0-000000000001", "2.0.0-000000000002", "3.0.0-000000000003"
 
 # What a host looks like, and what is planned when V2 is wanted: old slot, new slot, undo position.
 SITUATIONS: dict[str, tuple[dict[str, t.Any], tuple[str, str, str] | None]] = {
@@ -89,17 +92,70 @@ def test_plan_host(name: str) -> None:
     [
         (host("blue", V2, runs(V2)), ("blue", "green", "blue")),
         (host("green", V2, EMPTY, runs(V2)), ("green", "blue", "green")),
-        # What an interrupted restart left behind is finished before anything begins anew.
-        (host("green", V2, runs(V2), runs(V2)), ("blue", "green", None)),
+        # Of what an interrupted restart left behind nobody knows which instance is the new one.
+        (host("green", V2, runs(V2), runs(V2)), ("green", "blue", "green")),
+        (host("blue", V2, runs(V2), runs(V2)), ("blue", "green", "blue")),
     ],
 )
 def test_a_restart_puts_a_new_instance_beside_the_old_one(
-    seen: dict[str, t.Any], planned: tuple[str, str, str | None]
+    seen: dict[str, t.Any], planned: tuple[str, str, str]
 ) -> None:
     plan, needed = plan_host("notes", seen, V2, restart=True)
     assert needed
-    assert (plan.old_slot, plan.new_slot) == planned[:2]
-    assert planned[2] in (None, plan.undo_position)
+    assert (plan.old_slot, plan.new_slot, plan.undo_position) == planned
+    assert list(plan.stop_first) == ([plan.new_slot] if seen["slots"][plan.new_slot] != EMPTY else [])
+
+
+def test_a_switch_that_would_not_survive_a_reboot_is_work() -> None:
+    plan, needed = plan_host("notes", {**host("blue", V2, runs(V2)), "lasts": False}, V2)
+    assert needed
+    assert (plan.old_slot, plan.new_slot, plan.undo_position) == ("", "blue", "blue")
+
+
+DEAD = {"running": False}
+
+# The same for the strategy in_place: slot, slots to empty first, whether the host closes, and what undoing leads to.
+IN_PLACE_SITUATIONS: dict[str, tuple[dict[str, t.Any], tuple[str, tuple[str, ...], bool, str] | None]] = {
+    "fresh": (host("absent", ""), ("blue", (), False, "")),
+    "converged": (host("green", V2, EMPTY, runs(V2)), None),
+    "update": (host("green", V1, EMPTY, runs(V1)), ("green", (), True, V1)),
+    "killed after it was closed": (host("closed", V1, EMPTY, runs(V1)), ("green", (), False, V1)),
+    "killed before the start": (host("closed", V1), ("blue", (), False, V1)),
+    "killed in the middle of the start": (host("closed", V1, EMPTY, runs(V2, **DEAD)), ("green", (), False, V1)),
+    "killed after the start": (host("closed", V1, EMPTY, runs(V2)), ("green", (), False, V1)),
+    "killed before it was recorded": (host("blue", V1, runs(V2)), ("blue", (), False, V1)),
+    "first release, killed after the start": (host("absent", "", runs(V2)), ("blue", (), False, "")),
+    "dead": (host("blue", V2, runs(V2, **DEAD)), ("blue", (), True, V2)),
+    "closed by somebody": (host("closed", V2, runs(V2)), ("blue", (), False, V2)),
+    "another one was killed half-way": (host("closed", V1, runs(V3)), ("blue", (), False, V1)),
+    "the way back was killed": (host("blue", V2, runs(V1)), ("blue", (), True, V1)),
+    "the release to go back to is gone": (
+        {**host("blue", V1, runs(V1)), "releases": [V2]},
+        ("blue", (), True, V1),
+    ),
+    # The strategy was surge when a run was killed.
+    "two instances, the old one active": (host("blue", V1, runs(V1), runs(V2)), ("blue", ("green",), True, V1)),
+    "two instances, the new one active": (host("green", V1, runs(V1), runs(V2)), ("green", ("blue",), False, V1)),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE_SITUATIONS)
+def test_plan_host_in_place(name: str) -> None:
+    seen, wanted = IN_PLACE_SITUATIONS[name]
+    plan, needed = plan_host("notes", seen, V2, strategy="in_place")
+    assert needed == (wanted is not None)
+    if wanted is not None:
+        assert (plan.new_slot, plan.stop_first, plan.closes, plan.undo_release) == wanted
+        assert plan.undo_position == (plan.new_slot if plan.undo_release else "closed")
+        assert plan.is_open == (seen["switch"] == plan.new_slot)
+    assert (plan.old_slot, plan.release_to) == ("", V2)
+
+
+def test_a_restart_in_place_replaces_the_instance() -> None:
+    plan, needed = plan_host("notes", host("blue", V2, runs(V2)), V2, restart=True, strategy="in_place")
+    assert needed
+    assert (plan.new_slot, plan.stop_first, plan.closes) == ("blue", ("blue",), True)
+    assert (plan.undo_position, plan.undo_release) == ("blue", V2)
 
 
 def test_sentence() -> None:
@@ -189,6 +245,91 @@ def test_plan_fleet() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("total", "wanted", "least"),
+    [
+        (1, "", 1),
+        (2, "", 1),
+        (5, "", 4),
+        (3, "0", 0),
+        (3, 2, 2),
+        (3, "50%", 2),
+        (4, "50%", 2),
+        (3, "0%", 0),
+        (3, "100%", 3),
+        (3, "1%", 1),
+        (2, "5", 5),
+    ],
+)
+def test_least_available(total: int, wanted: t.Any, least: int) -> None:
+    assert least_available(total, wanted) == least
+
+
+@pytest.mark.parametrize("bad", [-1, "101%", "half", None, True, "1.5", "01"])
+def test_a_bad_least_is_refused(bad: t.Any) -> None:
+    with pytest.raises(ValueError, match="it wants a number or a percentage from 0% to 100%"):
+        least_available(3, bad)
+
+
+def in_place_batches(hosts: dict[str, dict[str, t.Any]], least: t.Any, **more: t.Any) -> list[list[str]]:
+    states = {
+        name: HostState("notes", V2, ("100%",), seen, strategy="in_place", min_available=least, **more)
+        for name, seen in hosts.items()
+    }
+    plans = plan_fleet(states)
+    last = max(plan.batch for plan in plans.values())
+    return [[name for name, plan in plans.items() if plan.batch == number] for number in range(last + 1)]
+
+
+OPEN, SHUT, DONE = host("blue", V1, runs(V1)), host("closed", V1, runs(V1)), host("blue", V2, runs(V2))
+
+
+@pytest.mark.parametrize(
+    ("hosts", "least", "batches"),
+    [
+        ({"a": OPEN, "b": OPEN, "c": OPEN}, "", [["a"], ["b"], ["c"]]),
+        ({"a": OPEN, "b": OPEN, "c": OPEN, "d": OPEN}, "50%", [["a", "b"], ["c", "d"]]),
+        ({"a": OPEN, "b": OPEN}, 0, [["a", "b"]]),
+        ({"a": OPEN}, 0, [["a"]]),
+        # Who serves nobody as it is goes first and counts as missing.
+        ({"a": OPEN, "b": SHUT, "c": OPEN}, "", [["b"], ["a"], ["c"]]),
+        ({"a": OPEN, "b": SHUT, "c": OPEN}, 1, [["a", "b"], ["c"]]),
+        # Who has nothing to do serves.
+        ({"a": OPEN, "b": DONE, "c": OPEN}, 1, [["a", "c"]]),
+        # Nobody serves yet, so nobody goes away.
+        ({"a": host("absent", ""), "b": host("absent", "")}, "", [["a", "b"]]),
+    ],
+)
+def test_in_place_closes_no_more_hosts_than_may_be_missing(
+    hosts: dict[str, dict[str, t.Any]], least: t.Any, batches: list[list[str]]
+) -> None:
+    assert in_place_batches(hosts, least) == batches
+
+
+@pytest.mark.parametrize(
+    ("hosts", "least", "complaint"),
+    [
+        ({"a": OPEN}, "", "of its 1 hosts in this run 1 have to serve"),
+        ({"a": OPEN, "b": OPEN}, 2, "of its 2 hosts in this run 2 have to serve"),
+        ({"a": OPEN, "b": OPEN}, 3, "of its 2 hosts in this run 3 have to serve"),
+        ({"a": OPEN, "b": {**DONE, "switch": "closed", "current": V2}}, 2, "2 have to serve"),
+    ],
+)
+def test_in_place_is_refused_where_too_few_would_serve(
+    hosts: dict[str, dict[str, t.Any]], least: t.Any, complaint: str
+) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        in_place_batches(hosts, least)
+
+
+def test_hosts_that_are_not_ready_do_not_count_as_serving() -> None:
+    states = {
+        name: HostState("notes", V2, (1,), OPEN, strategy="in_place", min_available=1, ready=ready)
+        for name, ready in {"a": True, "b": False}.items()
+    }
+    assert {name: plan.batch for name, plan in plan_fleet(states).items()} == {"a": 1, "b": 0}
+
+
 SITUATION = st.sampled_from([seen for seen, _planned in SITUATIONS.values()])
 FLEET = st.dictionaries(st.integers(0, 99).map("h{}".format), st.tuples(st.sampled_from("abc"), SITUATION), max_size=12)
 
@@ -208,186 +349,3 @@ def test_batches_never_straddle_services(fleet: dict[str, tuple[str, t.Any]], ba
         assert [plans[name] for name in alone] == list(alone.values()), "other services change nothing"
         for plan, name in zip(mine, alone, strict=True):
             assert (plan.batch == NO_BATCH) == (not plan_host(service, hosts[name].seen, V2)[1])
-
-
-PLANS = {
-    "a1": HostPlan("a", V1, V2, "blue", "green", "blue", 0),
-    "a2": HostPlan("a", V1, V2, "blue", "green", "blue", 1),
-    "a3": HostPlan("a", "", V2, "", "green", "green"),
-    "b1": HostPlan("b", V1, V2, "blue", "green", "blue", 0),
-}
-
-
-def test_judge() -> None:
-    assert judge(PLANS, {}, list(PLANS)) == {"a": {}, "b": {}}
-    assert judge(PLANS, {"a2": "broken"}, ["a1", "a2", "b1"]) == {"a": {"a2": "broken"}, "b": {}}
-    assert judge(PLANS, {"a1": "broken"}, ["a2"]) == {
-        "a": {"a1": "broken"},
-        "b": {"b1": "became unreachable or was stopped by an error"},
-    }
-
-
-def test_a_host_with_nothing_to_do_does_not_fail_a_rollout() -> None:
-    assert judge(PLANS, {"a3": "broken"}, ["a1", "a2", "b1"]) == {"a": {}, "b": {}}
-
-
-def test_verdict_text_has_the_cause_first() -> None:
-    text = verdict_text(PLANS, {"a": {"a1": "GET /ready answered 503"}, "b": {}})
-    assert text.startswith("a1: GET /ready answered 503. a ")
-    assert V2 in text
-    assert "b1" not in text
-    assert verdict_text(PLANS, {"a": {}, "b": {}}) == ""
-
-
-# A small simulator: hosts as rollout_info sees them, changed by the steps of the role app, one at a time, until the
-# controller is killed. Some releases fail the gate without traffic, some only the one with traffic.
-
-
-class KilledError(Exception):
-    """The controller is gone."""
-
-
-class Fleet:
-    BAD_ALONE = "3.0.0-bad000000000"
-    BAD_WITH_TRAFFIC = "4.0.0-bad000000000"
-    RELEASES = (V1, V2, BAD_ALONE, BAD_WITH_TRAFFIC)
-    GOOD = (V1, V2)
-
-    def __init__(self, size: int) -> None:
-        self.hosts = {f"h{i}": host("absent", "") for i in range(size)}
-        for seen in self.hosts.values():
-            seen["slots"] = {slot: dict(EMPTY) for slot in ("blue", "green")}
-        self.steps_left = 0
-
-    def step(self) -> None:
-        """A point at which the controller may be killed."""
-        if self.steps_left == 0:
-            raise KilledError
-        self.steps_left -= 1
-
-    def is_serving(self, name: str) -> bool:
-        """Whether users of the host get an answer, and one of a good release."""
-        seen = self.hosts[name]
-        slot = seen["slots"].get(seen["switch"])
-        return bool(slot and slot["running"] and slot["release"] in self.GOOD)
-
-    def start(self, name: str, slot: str, release: str) -> None:
-        seen = self.hosts[name]
-        now = seen["slots"][slot]
-        if now == runs(release):
-            return
-        assert not (seen["switch"] == slot and now["release"] != release), "the module slot would refuse"
-        for change in (
-            {"running": now["running"] and now["release"] == release},
-            {"release": release},
-            {"enabled": True},
-            {"running": True},
-        ):
-            self.step()
-            now.update(change)
-
-    def stop(self, name: str, slot: str) -> None:
-        seen = self.hosts[name]
-        assert seen["switch"] != slot, "the module slot would refuse"
-        for change in ({"running": False}, {"enabled": False}, {"release": ""}):
-            self.step()
-            seen["slots"][slot].update(change)
-
-    def move(self, name: str, position: str) -> None:
-        self.step()
-        self.hosts[name]["switch"] = position
-
-    def roll(self, wanted: str, batches: t.Sequence[t.Any], kill_after: int) -> bool:
-        """One run of the role; whether the release was kept."""
-        self.steps_left = kill_after
-        served = {name for name in self.hosts if self.is_serving(name)}
-        states = {name: HostState("notes", wanted, batches, seen) for name, seen in self.hosts.items()}
-        plans = {name: plan for name, plan in plan_fleet(states).items() if plan.batch != NO_BATCH}
-        failures: dict[str, str] = {}
-        for number in range(max((plan.batch for plan in plans.values()), default=-1) + 1):
-            if failures:
-                break
-            for name, plan in plans.items():
-                if plan.batch == number:
-                    self.start(name, plan.new_slot, wanted)
-                    if wanted == self.BAD_ALONE:
-                        failures[name] = "bad"
-                        continue
-                    self.move(name, plan.new_slot)
-                    if wanted == self.BAD_WITH_TRAFFIC:
-                        failures[name] = "bad"
-        failed = judge(plans, failures, list(plans)).get("notes")
-        for name, plan in plans.items():
-            if failed:
-                self.move(name, plan.undo_position)
-                if plan.new_slot != plan.undo_position:
-                    self.stop(name, plan.new_slot)
-            else:
-                if plan.old_slot:
-                    self.stop(name, plan.old_slot)
-                self.step()
-                self.hosts[name]["current"] = wanted
-        if failed:
-            for name in served & set(plans):
-                assert self.is_serving(name), f"{name} served before the undo, and now no more"
-        return not failed
-
-    def is_settled(self, release: str) -> bool:
-        return not any(plan_host("notes", seen, release)[1] for seen in self.hosts.values())
-
-
-NEVER = 10_000
-RUNS = st.lists(
-    st.tuples(st.sampled_from(Fleet.RELEASES), st.integers(0, 40) | st.just(NEVER), st.booleans()), max_size=6
-)
-
-
-@given(st.integers(1, 3), RUNS, BATCHES)
-def test_after_whatever_happened_the_next_run_settles(
-    size: int, history: list[tuple[str, int, bool]], batches: t.Any
-) -> None:
-    fleet = Fleet(size)
-    for wanted, kill_after, flushed in history:
-        with suppress(KilledError):
-            fleet.roll(wanted, batches, kill_after)
-        if flushed:
-            fleet.hosts["h0"]["switch"] = "absent"
-    assert fleet.roll(V2, batches, NEVER)
-    assert fleet.is_settled(V2)
-    for name, seen in fleet.hosts.items():
-        assert fleet.is_serving(name)
-        assert [slot["release"] for slot in seen["slots"].values() if slot != EMPTY] == [V2]
-        assert seen["current"] == V2
-    before = repr(fleet.hosts)
-    assert fleet.roll(V2, batches, 0), "there is no step left to take"
-    assert repr(fleet.hosts) == before
-
-
-@given(st.integers(1, 3), RUNS, st.sampled_from([Fleet.BAD_ALONE, Fleet.BAD_WITH_TRAFFIC]))
-def test_a_bad_release_ends_where_it_began(size: int, history: list[tuple[str, int, bool]], bad: str) -> None:
-    fleet = Fleet(size)
-    assert fleet.roll(V1, [1], NEVER)
-    for wanted, kill_after, _flushed in history:
-        with suppress(KilledError):
-            fleet.roll(wanted, [1], kill_after)
-    assert fleet.roll(V2, [1], NEVER)
-    before = repr(fleet.hosts)
-    assert not fleet.roll(bad, [1, "100%"], NEVER)
-    assert repr(fleet.hosts) == before
-
-
-@given(st.integers(1, 3), st.lists(st.tuples(st.sampled_from(Fleet.GOOD), st.integers(0, 40)), max_size=6))
-def test_with_good_releases_no_host_ever_stops_serving(size: int, history: list[tuple[str, int]]) -> None:
-    class Watched(Fleet):
-        def step(self) -> None:
-            assert all(map(self.is_serving, self.hosts))
-            super().step()
-
-    fleet = Fleet(size)
-    assert fleet.roll(V1, [1], NEVER)
-    watched = Watched(0)
-    watched.hosts = fleet.hosts
-    for wanted, kill_after in history:
-        with suppress(KilledError):
-            watched.roll(wanted, ["100%"], kill_after)
-    assert all(map(watched.is_serving, watched.hosts))

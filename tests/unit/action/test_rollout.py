@@ -1,0 +1,221 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The plan and the verdict, from what the hosts of a play registered."""
+
+from __future__ import annotations
+
+import copy
+import json
+import typing as t
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.action import rollout_plan, rollout_verdict
+
+Act = t.Callable[..., dict[str, t.Any]]
+
+V0, V1, V2 = "0.9.0-000000000000", "1.0.0-000000000001", "2.0.0-000000000002"
+
+SETTINGS = {
+    "app_name": "notes",
+    "app_batches": [1, "100%"],
+    "app_strategy": "surge",
+    "app_min_available": "",
+    "app_on_failure": "rollback",
+    "app_irreversible": False,
+    "app_progress_timeout": 7200.0,
+}
+SEEN = {
+    "ready": True,
+    "releases": [V0, V1, V2],
+    "current": V1,
+    "previous": V0,
+    "slots": {
+        "blue": {"release": V1, "running": True, "enabled": True},
+        "green": {"release": "", "running": False, "enabled": False},
+    },
+    "switch": "blue",
+    "lasts": True,
+}
+
+
+def fleet(*names: str, **settings: t.Any) -> dict[str, t.Any]:
+    """The variables of a play in which the hosts have checked their settings, staged V2 and looked around."""
+    registered = {
+        "__app_check": {"settings": {**SETTINGS, **settings}},
+        "__app_info": SEEN,
+        "__app_release": {"id": V2},
+    }
+    return {
+        "hostvars": {name: copy.deepcopy(registered) for name in names},
+        "ansible_play_hosts": list(names),
+    }
+
+
+@pytest.fixture
+def plan(act: Act) -> t.Callable[..., dict[str, t.Any]]:
+    return lambda variables, **arguments: act(rollout_plan.ActionModule, variables, **arguments)
+
+
+@pytest.fixture
+def judge(act: Act) -> t.Callable[..., dict[str, t.Any]]:
+    """Judges, and registers what it said for every host as the role does."""
+
+    def call(variables: dict[str, t.Any], plan: dict[str, t.Any], **arguments: t.Any) -> dict[str, t.Any]:
+        # As Ansible hands it on from task to task.
+        said = act(rollout_verdict.ActionModule, variables, plan=json.loads(json.dumps(plan)), **arguments)
+        variables["__app_verdict"] = json.loads(json.dumps(said))
+        return said
+
+    return call
+
+
+def test_a_plan(plan: Act) -> None:
+    result = plan(fleet("app1", "app2", "app3"))
+    assert (result["needed"], result["batches"], result["target"]) == (True, 2, "staged")
+    assert result["plan"]["app3"] == f"{V1} (blue) -> {V2} (green), batch 2 of 2"
+    assert result["hosts"]["app1"]["undo_release"] == V1
+    assert {mine["arbiter"] for mine in result["hosts"].values()} == {"app1"}
+    assert result["rollout"].count("Z-") == 1
+
+
+def test_a_second_plan_is_of_the_same_rollout_and_of_what_the_lease_saw(plan: Act) -> None:
+    variables = fleet("app1")
+    variables["hostvars"]["app1"]["__app_lease"] = {"seen": {**SEEN, "switch": "closed"}}
+    result = plan(variables, rollout="20260102T030405Z-a1b2")
+    assert result["rollout"] == "20260102T030405Z-a1b2"
+    assert result["hosts"]["app1"]["undo_position"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "leads_to"),
+    [
+        ({"target": "previous"}, V0),
+        ({"target": "previous", "release": "2.0.0"}, V2),
+        ({"target": "current"}, V1),
+    ],
+)
+def test_where_a_plan_leads(plan: Act, arguments: dict[str, str], leads_to: str) -> None:
+    assert plan(fleet("app1"), **arguments)["hosts"]["app1"]["release_to"] == leads_to
+
+
+def test_a_plan_that_cannot_be_says_why(plan: Act) -> None:
+    result = plan(fleet("app1", app_strategy="in_place"))
+    assert result["failed"]
+    assert result["msg"].startswith("notes: strategy in_place closes a host while it is updated")
+    result = plan(fleet("app1"), target="previous", release="9.9.9")
+    assert "no host has a release 9.9.9" in result["msg"]
+
+
+def test_services_have_plans_of_their_own(plan: Act) -> None:
+    variables = fleet("app1", "app2")
+    variables["hostvars"]["app2"]["__app_check"]["settings"].update(app_name="other", app_strategy="in_place")
+    variables["hostvars"]["app2"]["__app_check"]["settings"]["app_min_available"] = "0"
+    hosts = plan(variables)["hosts"]
+    assert [(mine["service"], mine["strategy"], mine["batch"]) for mine in hosts.values()] == [
+        ("notes", "surge", 0),
+        ("other", "in_place", 0),
+    ]
+
+
+def test_who_is_at_work() -> None:
+    assert rollout_plan.owner({}).count("@") == 1
+    assert rollout_plan.owner({"awx_user_name": "eva", "awx_job_id": 7}).startswith("eva@")
+    assert rollout_plan.owner({"awx_user_name": "eva", "awx_job_id": 7}).endswith(", job 7")
+
+
+def test_a_good_rollout(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", "app2")
+    planned = plan(variables)
+    for batch in range(planned["batches"]):
+        said = judge(variables, planned, batch=batch)
+        assert (said["failed_services"], said["begun"]) == ([], {"notes": batch})
+    said = judge(variables, planned)
+    assert said["outcomes"] == {"app1": "kept", "app2": "kept"}
+    assert (said["text"], said["undo"], said["undo_steps"]) == ("", {}, 0)
+
+
+def test_a_gate_that_failed(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", "app2")
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    variables["hostvars"]["app1"]["__app_failure"] = {"msg": "not healthy"}
+    said = judge(variables, planned, batch=1)
+    assert (said["failed_services"], said["begun"]) == (["notes"], {"notes": 0})
+    back = {"step": 0, "close": False, "start": False}
+    assert said["undo"] == {"app1": back, "app2": back}
+    assert said["text"].startswith("app1: not healthy. ")
+
+
+def test_a_host_that_dropped_out_stays_the_cause(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", "app2")
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    variables["ansible_play_hosts"] = ["app1"]
+    said = judge(variables, planned)
+    assert said["outcomes"] == {"app1": "undone", "app2": "stranded"}
+    assert "app2 could not be brought back" in said["text"]
+
+
+def test_a_host_that_could_not_be_brought_back(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", "app2")
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    variables["hostvars"]["app1"]["__app_failure"] = {"msg": "not healthy"}
+    judge(variables, planned)
+    variables["hostvars"]["app2"]["__app_undo_failure"] = {"msg": "no answer"}
+    said = judge(variables, planned)
+    assert said["outcomes"] == {"app1": "undone", "app2": "stranded"}
+    assert said["text"].startswith("app1: not healthy. app2: could not be brought back: no answer. ")
+
+
+@pytest.mark.parametrize("settings", [{"app_on_failure": "freeze"}, {"app_irreversible": True}])
+def test_freezing(plan: Act, judge: Act, settings: dict[str, t.Any]) -> None:
+    variables = fleet("app1", "app2", **settings)
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    variables["hostvars"]["app1"]["__app_failure"] = {"msg": "not healthy"}
+    said = judge(variables, planned)
+    assert (said["frozen_services"], said["undo"], said["undo_steps"]) == (["notes"], {}, 0)
+    assert said["outcomes"] == {"app1": "frozen", "app2": "frozen"}
+    assert f"app2 serves {V1} (blue);" in said["text"]
+
+
+def test_before_the_first_batch_there_is_nothing_to_freeze(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", app_on_failure="freeze")
+    planned = plan(variables)
+    variables["hostvars"]["app1"]["__app_failure"] = {"msg": "no migration"}
+    assert judge(variables, planned)["frozen_services"] == []
+
+
+def test_what_is_irreversible_says_nothing_of_the_way_back(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", app_irreversible=True)
+    planned = plan(variables, target="previous", release=V0)
+    judge(variables, planned, batch=0)
+    variables["hostvars"]["app1"]["__app_failure"] = {"msg": "not healthy"}
+    assert judge(variables, planned)["frozen_services"] == []
+
+
+def test_time_is_up(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", "app2", app_progress_timeout=60.0)
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    planned["began"] -= 61
+    said = judge(variables, planned, batch=1)
+    assert said["failed_services"] == ["notes"]
+    assert "app2: batch 2 did not begin: 61 s have passed since the rollout began" in said["text"]
+    assert judge(variables, planned)["failed_services"] == ["notes"], "it does not begin later either"
+
+
+def test_a_last_batch_that_began_in_time_may_end_later(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", app_progress_timeout=60.0)
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    planned["began"] -= 61
+    assert judge(variables, planned)["failed_services"] == []
+
+
+def test_another_rollout_of_the_same_play_is_forgotten(plan: Act, judge: Act) -> None:
+    variables = fleet("app1")
+    judge(variables, plan(variables), batch=0)
+    variables["__app_verdict"]["failed_hosts"] = {"notes": {"app1": "of old"}}
+    assert judge(variables, plan(variables))["failed_services"] == []
