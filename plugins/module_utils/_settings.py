@@ -79,6 +79,9 @@ FORMATS: dict[str, Format] = {
         "a path, or a URL without a password in it, which logs would show",
     ),
     "minisign_key": Format(r"RW[A-Za-z0-9+/]{54}", "a public key of minisign, 56 characters that begin with RW"),
+    "rclone_remote": Format(
+        r"[a-z][a-z0-9_]*:[A-Za-z0-9._/@+~-]*", "a remote such as offsite:backups, its name of a-z, 0-9 and _"
+    ),
     "single_line": Format(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", "one line without control characters"),
 }
 

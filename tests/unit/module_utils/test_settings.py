@@ -73,6 +73,7 @@ ACCEPTED: dict[str, list[str]] = {
     "hosts_available": ["0", "1", "20", "0%", "50%", "100%"],
     "duration": ["0", "30", "30s", "500ms", "5m", "1h", "1d"],
     "cron_schedule": ["0 2 * * *", "*/5 0-6,22 1 JAN mon-fri", "@daily"],
+    "rclone_remote": ["offsite:", "offsite:backups", "off_2:/srv/back-ups/a.b"],
     "single_line": ["", "a b", "100% 'yours' \"$x\"; `id` \\", "grüße", "日本"],
 }
 
@@ -137,6 +138,7 @@ REFUSED: dict[str, list[str]] = {
     "hosts_available": ["", "-1", "01", "101%", "1.5", "half", "5 %"],
     "duration": ["", "s", "30 s", "1.5s", "-1", "5min", "1w2d"],
     "cron_schedule": ["", "0 2 * *", "0 2 * * * *", "@reboot", "0 2 * * * root rm", "0  2 * * *", "% * * * *"],
+    "rclone_remote": ["", "offsite", "/srv/backups", "-x:y", "Off:x", "a-b:x", "off:a b", "off:$x"],
     "single_line": ["a\nb", "a\x00", "a\x1b[31m", "a\x7f", "a\x85b", "a\u2028b", "a\u2029b", "a\tb", "a\x9b31m"],
 }
 

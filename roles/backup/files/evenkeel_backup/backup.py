@@ -1,0 +1,240 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The jobs: take a backup of every set, look at all others again, and prove the newest by restoring them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import socket
+import time
+import typing as t
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evenkeel_backup import keep, manifest, repository, seal, sets
+from evenkeel_backup.manifest import Artifact, Manifest, Sum
+from evenkeel_backup.outcome import BackupError, DamagedError, RemoteError, SpaceError, worst
+from evenkeel_backup.remote import Remote
+from evenkeel_backup.repository import Backup
+from evenkeel_backup.settings import Settings, words
+
+Say = Callable[[int, str], None]
+ERROR, WARNING, INFO = 3, 4, 6  # of syslog
+ROOM = 1.3  # times the size of the last one
+RESTORE_TIMES = "restore.json"
+
+
+class Run:
+    """What happens to each set in turn. One that fails stops no other, and the worst outcome is the run's."""
+
+    def __init__(self, settings: Settings, say: Say) -> None:
+        self.settings = settings
+        self.say = say
+        self.outcomes: list[str] = []
+        self.messages: list[str] = []
+
+    def failed(self, name: str, exc: Exception) -> None:
+        self.outcomes.append(exc.outcome if isinstance(exc, BackupError) else "failed")
+        self.messages.append(f"{name}: {exc}")
+        self.say(ERROR, f"{name}: {exc}")
+
+    def each(self, action: Callable[[str], None], names: t.Iterable[str]) -> None:
+        for name in names:
+            try:
+                action(name)
+            except (BackupError, OSError, ValueError) as exc:
+                self.failed(name, exc)
+
+    @property
+    def result(self) -> tuple[str, str]:
+        return worst(self.outcomes), "; ".join(self.messages)
+
+
+def back_up(settings: Settings, say: Say, names: t.Sequence[str] = ()) -> tuple[str, str]:
+    """Back up the sets, or those named: each is taken, looked at with all before it, copied away, and thinned out."""
+    run = Run(settings, say)
+
+    def one(name: str) -> None:
+        # An old backup that is damaged, or cannot be copied, is no reason to go without a new one.
+        backup = take(settings, name, say)
+        every = repository.backups(settings.directory, name)
+        repository.check(every, time.time(), settings.recheck)
+        for other in every:
+            if other.marks.damaged:
+                run.failed(name, DamagedError(f"{other.path} is damaged: {other.marks.damaged}"))
+        repository.forget_clear_files(other for other in every if other.id < backup.id)
+        if settings.remote:
+            run.each(lambda _name: copy_away(settings, name, every, say), [name])
+        thin_out(settings, name, every, say)
+
+    run.each(one, names or settings.sets)
+    return run.result
+
+
+def most_bytes(settings: Settings, name: str) -> int:
+    """How large a backup may become; the reserve stays free whatever happens."""
+    place = repository.place(settings.directory, name)
+    free = repository.free_bytes(place) - settings.reserve
+    good = [backup for backup in repository.backups(settings.directory, name) if backup.good]
+    needed = int(good[-1].of.bytes * ROOM * (2 if settings.recipients else 1)) if good else 1
+    if free < needed:
+        raise SpaceError(
+            f"{place} has {max(free, 0)} bytes free beyond the reserve of {settings.reserve}, and a backup needs about "
+            f"{needed}; make room, lower backup_keep, or move backup_directory"
+        )
+    return free
+
+
+def take(settings: Settings, name: str, say: Say, safety: bool = False) -> Backup:
+    began = time.time()
+    room = most_bytes(settings, name)
+    with repository.part(settings.directory, name, manifest.stamp(began)) as made:
+        facts = sets.dump(settings, name, made, room)
+        sets.read(name, made)
+        artifacts = tuple(
+            artifact(settings, path, room) for path in sorted(made.iterdir()) if path.suffix != manifest.SEALED
+        )
+        taken = float(facts.pop("taken"))
+        of = Manifest(
+            name, manifest.stamp(began), socket.gethostname(), taken, time.time() - began, artifacts, facts, safety
+        )
+        backup = repository.publish(made, of)
+    say(INFO, f"{name}: {backup.id}, {of.bytes} bytes, read through, in {words(of.seconds)}")
+    return backup
+
+
+def artifact(settings: Settings, path: Path, room: int) -> Artifact:
+    sealed: Sum | None = None
+    if settings.recipients:
+        sealed = repository.sum_of(seal.seal(path, settings.recipients, room))
+    return Artifact(path.name, repository.sum_of(path), sealed)
+
+
+def copy_away(settings: Settings, name: str, every: t.Sequence[Backup], say: Say) -> None:
+    """Put there what is missing, and see that all that was put there is there, whole and unchanged."""
+    remote = Remote(settings)
+    found = remote.listing(name)
+    wrong = []
+    for backup in (backup for backup in every if backup.good):
+        problem = remote.differs(name, backup, found)
+        if problem and "remote" in backup.marks.passed:
+            wrong.append(f"{remote.where(name, backup.id)}: {problem}; it was put there again")
+        if problem:
+            remote.put(name, backup)
+            still = remote.differs(name, backup, remote.listing(name))
+            if still:
+                raise RemoteError(f"{remote.where(name, backup.id)} was just written, and {still}")
+            backup.mark("remote", time.time())
+            say(INFO, f"{name}: {backup.id} is at {remote.where(name)} too")
+    if wrong:
+        raise DamagedError("; ".join(wrong))
+
+
+def thin_out(settings: Settings, name: str, every: t.Sequence[Backup], say: Say, dry_run: bool = False) -> keep.Plan:
+    plan = keep.plan([backup.as_kept() for backup in every], settings.keep, datetime.now(UTC))
+    if plan.stopped:
+        say(WARNING, f"{name}: nothing is removed, because {plan.stopped}")
+    doomed = [backup for backup in every if backup.id in plan.remove]
+    for backup in doomed if not dry_run else ():
+        if settings.remote and settings.prune_remote and "remote" in backup.marks.passed:
+            with contextlib.suppress(RemoteError):  # the copy that is left over is listed by `status`
+                Remote(settings).remove(name, backup.id)
+        repository.remove(backup)
+        say(INFO, f"{name}: removed {backup.id}")
+    return plan
+
+
+# ---- proof by restore
+
+
+def newest_good(settings: Settings, name: str) -> Backup:
+    good = [backup for backup in repository.backups(settings.directory, name) if backup.good]
+    if not good:
+        raise BackupError(f"{name} has no good backup in {settings.directory} to restore")
+    return good[-1]
+
+
+def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path, identity: str) -> Path:
+    """Put a backup's clear files where the one who restores can read them, and see that they are what was taken."""
+    of = source.of if isinstance(source, Backup) else source
+    room = repository.free_bytes(settings.work) - settings.reserve
+    needed = of.bytes + sets.size_restored(of.facts, of.bytes)
+    if room < needed:
+        raise SpaceError(f"{settings.work} has {max(room, 0)} bytes free beyond the reserve; a restore needs {needed}")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True, mode=0o700)
+    for one in of.artifacts:
+        clear = place / one.name
+        if isinstance(source, Backup) and (source.path / one.name).exists():
+            shutil.copyfile(source.path / one.name, clear)
+        else:
+            fetch(settings, name, source, one, clear, identity)
+        if repository.sum_of(clear) != one.clear:
+            raise DamagedError(f"{name} {of.id}: {one.name} is not what was backed up; try another backup")
+    sets.own_by(sets.kind(name)[0], place)
+    return place
+
+
+def fetch(settings: Settings, name: str, source: Backup | Manifest, one: Artifact, clear: Path, identity: str) -> None:
+    stored, expected = one.stored()
+    path = clear.with_name(stored)
+    if isinstance(source, Backup):
+        shutil.copyfile(source.path / stored, path)
+    else:
+        with path.open("wb") as file:
+            Remote(settings).fetch(name, f"{source.id}/{stored}", file)
+    if repository.sum_of(path) != expected:
+        raise DamagedError(f"{name} {source.id}: {stored} is not what was stored; try another backup")
+    if one.sealed:
+        with clear.open("wb") as file:
+            seal.unseal(path, file, identity)
+        path.unlink()
+
+
+def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
+    """Restore the newest backup of each set where nobody else is, and compare."""
+    run = Run(settings, say)
+    times: dict[str, float] = {}
+
+    def one(name: str) -> None:
+        backup = newest_good(settings, name)
+        began = time.monotonic()
+        place = settings.work / "test"
+        try:
+            staged = stage(settings, name, backup, place, "")
+            sets.prove(name, staged, backup.of.facts, settings.work)
+        except DamagedError as exc:
+            backup.marks.damaged = str(exc)
+            backup.save()
+            raise
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        times[name] = time.monotonic() - began
+        backup.mark("restored", time.time())
+        say(INFO, f"{name}: {backup.id} was restored and compared, in {words(times[name])}")
+
+    run.each(one, settings.sets)
+    repository.write(settings.work / RESTORE_TIMES, json.dumps(times))
+    return run.result
+
+
+def remote_test(settings: Settings, say: Say, identity: str) -> tuple[str, str]:
+    """The same with what is in the remote store, on whatever host: nothing of the first one is needed."""
+    run = Run(settings, say)
+
+    def one(name: str) -> None:
+        found = Remote(settings).manifests(name)
+        chosen = found[manifest.choose({of.id: of.safety for of in found.values()}, "latest")]
+        place = settings.work / "test"
+        try:
+            staged = stage(settings, name, chosen, place, identity)
+            sets.prove(name, staged, chosen.facts, settings.work)
+        finally:
+            shutil.rmtree(place, ignore_errors=True)
+        say(INFO, f"{name}: {chosen.id} was fetched from {settings.remote}, restored and compared")
+
+    run.each(one, settings.sets)
+    return run.result

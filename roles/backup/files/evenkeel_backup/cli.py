@@ -1,0 +1,202 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The command evenkeel-backup."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+import typing as t
+from pathlib import Path
+
+from evenkeel_backup import backup, job, repository, restore
+from evenkeel_backup import settings as settings_module
+from evenkeel_backup.outcome import EXIT, BackupError, ConfigError
+from evenkeel_backup.settings import Settings
+
+STATUS = ", ".join(f"{status} {name}" for name, status in EXIT.items())
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="evenkeel-backup", description="Back up, prove, keep and restore.", epilog=f"Exit status: {STATUS}."
+    )
+    parser.add_argument("--settings", type=Path, default=settings_module.PATH, help="where they are (%(default)s)")
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    run = commands.add_parser("job", help="run a job the way cron does; without a name, those that are overdue")
+    run.add_argument("name", nargs="?", help="backup, restore-test or remote-test")
+    run.add_argument("--wait", action="store_true", help="wait for a run that is going on instead of giving up")
+
+    commands.add_parser("status", help="show backups, jobs, and promises that cannot be kept")
+
+    show = commands.add_parser("list", help="list the backups of all sets, or of one, as JSON")
+    show.add_argument("set", nargs="?")
+
+    thin = commands.add_parser("expire", help="remove what the rules let go")
+    thin.add_argument("--dry-run", action="store_true", help="say what would go, and why the others stay")
+
+    back = commands.add_parser("restore", help="restore a set beside what is live, then switch")
+    back.add_argument("set", help="database/<name>, redis or files/<name>")
+    back.add_argument("--from", dest="wanted", default="latest", help="latest, the id of a backup, or a time")
+    back.add_argument("--remote", action="store_true", help="from the remote store")
+    back.add_argument("--identity", action="store_true", help="read an age identity from standard input")
+    back.add_argument("--plan", action="store_true", help="say what would be restored over what, as JSON, and stop")
+    back.add_argument("--no-safety-copy", action="store_true", help="do not back up what is live first")
+    back.add_argument("--confirm", metavar="HOST/SET", default="", help="says that this set of this host is meant")
+
+    for name, text in (("undo", "go back to what a restore set aside"), ("discard", "remove what restores set aside")):
+        after = commands.add_parser(name, help=f"{text}; needs --confirm")
+        after.add_argument("set")
+        after.add_argument("--confirm", metavar="HOST/SET", default="", help="says that this set of this host is meant")
+
+    swap = commands.add_parser("exchange", help="have two directories swap their names")
+    swap.add_argument("one", type=Path)
+    swap.add_argument("other", type=Path)
+
+    commands.add_parser("check", help="see whether the settings make sense")
+    return parser.parse_args()
+
+
+def main() -> int:
+    given = arguments()
+    try:
+        settings = settings_module.read(given.settings)
+        os.umask(0o022)
+        job.prepare(settings)
+        os.umask(0o077)
+        return COMMANDS[given.command](settings, given)
+    except (BackupError, OSError, ValueError) as exc:
+        print(f"evenkeel-backup: {exc}", file=sys.stderr)
+        return EXIT[exc.outcome] if isinstance(exc, BackupError) else EXIT["failed"]
+
+
+def works(settings: Settings) -> dict[str, job.Work]:
+    return {
+        "backup": lambda: backup.back_up(settings, job.say),
+        "restore-test": lambda: backup.restore_test(settings, job.say),
+        "remote-test": lambda: backup.remote_test(settings, job.say, settings.identity),
+    }
+
+
+def run_job(settings: Settings, given: argparse.Namespace) -> int:
+    os.nice(10)
+    if given.name:
+        if given.name not in settings.jobs:
+            raise BackupError(f"there is no job {given.name} on this host; there are: {', '.join(settings.jobs)}")
+        return job.run(settings, given.name, works(settings)[given.name], given.wait)
+    statuses = [job.run(settings, name, works(settings)[name]) for name in job.overdue(settings, time.time())]
+    return max(statuses, default=0)
+
+
+def show_list(settings: Settings, given: argparse.Namespace) -> int:
+    names = [given.set] if given.set else settings.sets
+    print(
+        json.dumps(
+            {name: [described(found) for found in repository.backups(settings.directory, name)] for name in names}
+        )
+    )
+    return 0
+
+
+def described(found: repository.Backup) -> dict[str, t.Any]:
+    of = found.manifest
+    return {
+        "id": found.id,
+        "taken": of.taken if of else 0,
+        "bytes": of.bytes if of else 0,
+        "seconds": of.seconds if of else 0,
+        "verified": sorted(found.marks.passed),
+        "damaged": found.marks.damaged,
+        "path": str(found.path),
+    }
+
+
+def show_status(settings: Settings, _given: argparse.Namespace) -> int:
+    now = time.time()
+    for name in settings.jobs:
+        record = job.read_record(settings, name)
+        state = "running" if record.running else record.outcome or "never ran"
+        ago = f", last good run {settings_module.words(now - record.succeeded)} ago" if record.succeeded else ""
+        print(f"{name}: {state}{ago}{f' ({record.message})' if record.message else ''}")
+    for name in settings.sets:
+        good = job.good(settings, name)
+        newest = f"newest {good[-1].id}, {good[-1].of.bytes} bytes" if good else "none"
+        print(f"{name}: {len(good)} good backups, {newest}")
+    problems = job.promises(settings, now)[2]
+    print("\n".join(problems) if problems else "The declared targets can be met.")
+    return 0
+
+
+def expire(settings: Settings, given: argparse.Namespace) -> int:
+    with job.lock(settings, "backup", wait=False):
+        for name in settings.sets:
+            every = repository.backups(settings.directory, name)
+            plan = backup.thin_out(settings, name, every, job.say, given.dry_run)
+            for one in plan.remove:
+                print(f"{name} {one}: {'would go' if given.dry_run else 'gone'}")
+            for one, reasons in plan.reasons.items():
+                print(f"{name} {one}: stays: {', '.join(reasons)}")
+            if plan.stopped:
+                print(f"{name}: nothing goes, because {plan.stopped}")
+    return 0
+
+
+def check(settings: Settings, _given: argparse.Namespace) -> int:
+    for problem in job.promises(settings, time.time())[2]:
+        print(problem)
+    return 0
+
+
+def confirm(settings: Settings, given: argparse.Namespace) -> None:
+    meant = f"{settings.host}/{given.set}"
+    if given.confirm != meant:
+        raise ConfigError(f"this touches {meant}; say --confirm {meant} if that is what you mean")
+
+
+def run_restore(settings: Settings, given: argparse.Namespace) -> int:
+    if given.plan:
+        print(json.dumps(restore.plan(settings, given.set, given.wanted, given.remote)))
+        return 0
+    confirm(settings, given)
+    identity = sys.stdin.read() if given.identity else ""
+    # A backup meanwhile would find the databases of the restore, or the safety copy half done.
+    with job.lock(settings, "restore", wait=False), job.lock(settings, "backup", wait=True):
+        safety = not given.no_safety_copy
+        print(json.dumps(restore.run(settings, given.set, given.wanted, job.say, given.remote, identity, safety)))
+    return 0
+
+
+def undo(settings: Settings, given: argparse.Namespace) -> int:
+    confirm(settings, given)
+    with job.lock(settings, "restore", wait=False):
+        print(json.dumps({"aside": restore.undo(settings, given.set, job.say)}))
+    return 0
+
+
+def discard(settings: Settings, given: argparse.Namespace) -> int:
+    confirm(settings, given)
+    with job.lock(settings, "restore", wait=False):
+        print(json.dumps({"gone": restore.discard(settings, given.set, job.say)}))
+    return 0
+
+
+def exchange(_settings: Settings, given: argparse.Namespace) -> int:
+    restore.exchange(given.one, given.other)
+    return 0
+
+
+COMMANDS: dict[str, t.Callable[[Settings, argparse.Namespace], int]] = {
+    "job": run_job,
+    "status": show_status,
+    "list": show_list,
+    "expire": expire,
+    "check": check,
+    "restore": run_restore,
+    "undo": undo,
+    "discard": discard,
+    "exchange": exchange,
+}

@@ -1,0 +1,208 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Postgres: dump a database with exact counts, read a dump through, load one; and a throwaway server to do it in."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import typing as t
+from pathlib import Path
+
+from evenkeel_backup import commands, sql
+from evenkeel_backup.outcome import BackupError, DamagedError
+
+USER = "postgres"
+SUPERUSER_DATABASE = "postgres"
+GLOBALS = "globals.sql"
+GLOBALS_END = "PostgreSQL database cluster dump complete"
+MARK = "-- evenkeel --"
+VERSIONS = Path("/usr/lib/postgresql")
+
+THROWAWAY = {
+    "archive_mode": "off",
+    "autovacuum": "off",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "jit": "off",
+    "listen_addresses": "",
+    "max_connections": "20",
+    "max_wal_senders": "0",
+    "synchronous_commit": "off",
+    "wal_level": "minimal",
+}
+
+
+class Server:
+    """A server that is reached through its socket, by the user it runs as."""
+
+    def __init__(self, programs: Path, socket: str, port: int) -> None:
+        self.programs = programs
+        self.environment = {"PGHOST": socket, "PGPORT": str(port), "PGAPPNAME": "evenkeel-backup"}
+
+    def program(self, name: str, *words: str | Path) -> list[str]:
+        return [str(self.programs / name), *map(str, words)]
+
+    def run(self, name: str, *words: str | Path, **how: t.Any) -> str:
+        return commands.run(self.program(name, *words), user=USER, environment=self.environment, **how)
+
+    def ask(self, script: str, database: str = SUPERUSER_DATABASE) -> list[str]:
+        said = self.run("psql", "-XAtq", "--set=ON_ERROR_STOP=1", f"--dbname={database}", text=script)
+        return [line for line in said.splitlines() if line]
+
+    def start(self, name: str, *words: str, **how: t.Any) -> subprocess.Popen[bytes]:
+        environment = {**commands.ENVIRONMENT, **self.environment}
+        return subprocess.Popen(self.program(name, *words), cwd="/", env=environment, **commands.identity(USER), **how)
+
+    def has(self, database: str) -> bool:
+        return bool(self.ask(f"SELECT 1 FROM pg_database WHERE datname = {sql.literal(database)};"))
+
+    def counts(self, database: str) -> dict[str, int]:
+        return counted(self.ask(sql.NO_TIMEOUTS + sql.COUNTS, database))
+
+
+def counted(lines: t.Iterable[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for line in lines:
+        found.update(json.loads(line))
+    return found
+
+
+def running(port: int) -> Server:
+    """The host's own server; Debian's wrapper finds it, and then its own programs are used."""
+    asked = ["psql", "-XAtqw", f"--port={port}", f"--dbname={SUPERUSER_DATABASE}", "--command=SHOW server_version_num"]
+    major = int(commands.run(asked, user=USER)) // 10000
+    return Server(VERSIONS / str(major) / "bin", "/var/run/postgresql", port)
+
+
+@contextlib.contextmanager
+def snapshot(server: Server, database: str) -> t.Iterator[tuple[str, dict[str, t.Any], t.Callable[[], dict[str, int]]]]:
+    """A snapshot others can use, what the server knows of the database, and a way to get the exact counts it holds.
+
+    The counting goes on in the server while the caller dumps.
+    """
+    with tempfile.TemporaryFile() as errors:
+        session = server.start(
+            "psql", "-XAtq", "--set=ON_ERROR_STOP=1", f"--dbname={database}",
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+        )  # fmt: skip
+        if session.stdin is None or session.stdout is None:
+            raise BackupError("psql was started without pipes")
+        answers = session.stdout
+
+        def line() -> str:
+            text = answers.readline().decode()
+            if not text:
+                errors.seek(0)
+                raise BackupError(f"psql ended early: {errors.read().decode(errors='replace').strip()}")
+            return text.rstrip("\n")
+
+        def counts() -> dict[str, int]:
+            return counted(iter(line, MARK))
+
+        try:
+            begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;\nSELECT pg_export_snapshot();\n"
+            script = f"{sql.NO_TIMEOUTS}{begin}{sql.FACTS}{sql.COUNTS}\\echo {MARK}\n"
+            session.stdin.write(script.encode())
+            session.stdin.flush()
+            name = line()
+            yield name, json.loads(line()), counts
+        finally:
+            session.kill()
+            session.communicate()
+
+
+def dump_name(database: str) -> str:
+    return f"{database}.dump"
+
+
+def dump(server: Server, database: str, made: Path, most_bytes: int, passwords: bool) -> dict[str, t.Any]:
+    """Dump a database and the server's users; return the facts that a restore has to reproduce."""
+    with snapshot(server, database) as (name, facts, counts), (made / dump_name(database)).open("wb") as file:
+        words = ["--format=custom", f"--snapshot={name}", f"--dbname={database}"]
+        write(server, server.program("pg_dump", *words), file, most_bytes)
+        facts["rows"] = counts()
+    with (made / GLOBALS).open("wb") as file:
+        words = ["--globals-only"] if passwords else ["--globals-only", "--no-role-passwords"]
+        write(server, server.program("pg_dumpall", *words), file, most_bytes)
+    return facts
+
+
+def write(server: Server, command: t.Sequence[str], file: t.IO[bytes], most_bytes: int) -> None:
+    limited = commands.limited(command, most_bytes)
+    commands.run(limited, user=USER, stdout=file, environment=server.environment)
+
+
+def read(database: str, made: Path) -> None:
+    """Read every byte: a listing alone would accept a dump that was cut short."""
+    with (made / dump_name(database)).open("rb") as file:
+        commands.run(["pg_restore", "--file=/dev/null"], user=USER, stdin=file)
+    text = (made / GLOBALS).read_text(encoding="utf-8", errors="replace")
+    if GLOBALS_END not in text:
+        raise DamagedError(f"{GLOBALS} does not say at its end that it is complete")
+
+
+def load(server: Server, staged: Path, database: str, into: str, facts: dict[str, t.Any], jobs: int) -> None:
+    """Make a database under another name and fill it; the first error ends it."""
+    server.ask(sql.create(into, facts))
+    path = staged / dump_name(database)
+    server.run("pg_restore", "--exit-on-error", f"--jobs={jobs}", f"--dbname={into}", path)
+
+
+def load_globals(server: Server, staged: Path) -> None:
+    """Make the users that are missing. Those that are there are errors to psql, and none to us."""
+    script = (staged / GLOBALS).read_text(encoding="utf-8")
+    server.run("psql", "-XAtq", f"--dbname={SUPERUSER_DATABASE}", text=script)
+
+
+def properties(server: Server, staged: Path, database: str) -> str:
+    """Privileges on the database and settings of it. pg_restore leaves them out when the name is another."""
+    path = staged / dump_name(database)
+    listing = server.run("pg_restore", "--create", "--list", path).splitlines()
+    # Lines such as "3456; 0 0 ACL - DATABASE notes postgres" and "3455; 0 0 DATABASE PROPERTIES - notes notes".
+    wanted = [line for line in listing if " ACL - DATABASE " in line or " DATABASE PROPERTIES - " in line]
+    if not wanted:
+        return ""
+    chosen = staged / "properties.list"
+    chosen.write_text("\n".join(wanted) + "\n", encoding="utf-8")
+    chosen.chmod(0o644)
+    return sql.properties(server.run("pg_restore", "--create", f"--use-list={chosen}", "--file=-", path))
+
+
+@contextlib.contextmanager
+def throwaway(place: Path, preload: str) -> t.Iterator[Server]:
+    """A server of its own that nobody else can reach and nothing is archived from; gone afterwards."""
+    versions = sorted((path for path in VERSIONS.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
+    if not versions:
+        raise BackupError(f"a test restore needs a Postgres below {VERSIONS}, and there is none")
+    server = Server(versions[-1] / "bin", str(place), 5432)
+    data = place / "data"
+    remove_throwaway(place)
+    place.mkdir(parents=True, mode=0o700)
+    shutil.chown(place, USER, USER)
+    settings = {**THROWAWAY, "shared_preload_libraries": preload, "unix_socket_directories": str(place)}
+    try:
+        server.run("initdb", f"--pgdata={data}", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+        with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
+            file.writelines(f"{name} = {sql.literal(value)}\n" for name, value in settings.items())
+        server.run("pg_ctl", f"--pgdata={data}", f"--log={place}/log", "--wait", "start", stdout=subprocess.DEVNULL)
+        yield server
+    finally:
+        remove_throwaway(place)
+
+
+def remove_throwaway(place: Path) -> None:
+    """Also what a killed run left: its server may still be running."""
+    data = place / "data"
+    if (data / "postmaster.pid").exists():
+        program = VERSIONS / (data / "PG_VERSION").read_text(encoding="ascii").strip() / "bin" / "pg_ctl"
+        commands.run([program, f"--pgdata={data}", "--mode=immediate", "stop"], user=USER, accept=(0, 1))
+    shutil.rmtree(place, ignore_errors=True)
+
+
+def processors() -> int:
+    return min(4, os.cpu_count() or 1)

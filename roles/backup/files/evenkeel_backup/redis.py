@@ -1,0 +1,99 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Redis: take its snapshot over the wire, read it through, and load it into a throwaway server."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import time
+import typing as t
+from pathlib import Path
+
+from evenkeel_backup import commands
+from evenkeel_backup.outcome import BackupError, DamagedError
+
+USER = "redis"
+NAME = "dump.rdb"
+CONFIG = Path("/etc/redis/redis.conf")
+SECONDS_TO_LOAD = 600
+
+
+def login() -> tuple[list[str], dict[str, str]]:
+    """How to reach the host's server: its own file says where it listens and what it wants to hear."""
+    text = CONFIG.read_text(encoding="utf-8")
+    port = re.findall(r"^port (\d+)$", text, re.MULTILINE)
+    password = re.findall(r'^requirepass (?:"((?:[^"\\]|\\.)*)"|(\S+))$', text, re.MULTILINE)
+    words = ["redis-cli", "--no-auth-warning", "-p", port[-1] if port else "6379"]
+    if not password:
+        return words, {}
+    quoted, plain = password[-1]
+    return words, {"REDISCLI_AUTH": re.sub(r"\\(.)", r"\1", quoted) if quoted else plain}
+
+
+def dump(made: Path, most_bytes: int) -> dict[str, t.Any]:
+    words, environment = login()
+    taken = time.time()
+    with (made / NAME).open("wb") as file:
+        commands.run(commands.limited([*words, "--rdb", "-"], most_bytes), USER, stdout=file, environment=environment)
+    keys, expiring = read(made)
+    return {"taken": taken, "keys": keys, "expiring": expiring}
+
+
+def read(made: Path) -> tuple[int, int]:
+    """Check the sums inside, and count: keys, and those of them that end by themselves."""
+    path = made / NAME
+    shutil.copy(path, scratch := made / "check.rdb")  # the checking program needs a name that its user can open
+    try:
+        with scratch.open("rb") as file:
+            shutil.chown(scratch, USER, USER)
+            try:
+                said = commands.run(["redis-check-rdb", "/dev/stdin"], USER, stdin=file)
+            except BackupError as exc:
+                raise DamagedError(str(exc)) from exc
+    finally:
+        scratch.unlink()
+    return count_in(said, "keys read"), count_in(said, "expires")
+
+
+def count_in(said: str, what: str) -> int:
+    found = re.search(rf"\[info\] (\d+) {what}", said)
+    return int(found[1]) if found else 0
+
+
+@contextlib.contextmanager
+def throwaway(place: Path) -> t.Iterator[list[str]]:
+    """A server of its own with the snapshot that lies in `place`; gives the words to ask it."""
+    socket = place / "socket"
+    command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(place), "--dbfilename", NAME]
+    command += ["--save", "", "--appendonly", "no"]
+    server = subprocess.Popen(
+        command, cwd="/", env=commands.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, **commands.identity(USER),
+    )  # fmt: skip
+    ask = ["redis-cli", "-s", str(socket)]
+    try:
+        deadline = time.monotonic() + SECONDS_TO_LOAD
+        while commands.run([*ask, "PING"], USER, accept=(0, 1)).strip() != "PONG":
+            if server.poll() is not None or time.monotonic() > deadline:
+                server.kill()
+                said = server.communicate()[0].decode(errors="replace")
+                raise BackupError(f"a throwaway Redis did not load the snapshot: {said[-commands.LONGEST_MESSAGE :]}")
+            time.sleep(0.1)
+        yield ask
+    finally:
+        server.kill()
+        server.communicate()
+
+
+def keys_of(ask: t.Sequence[str]) -> int:
+    said = commands.run([*ask, "INFO", "keyspace"], USER)
+    return sum(int(number) for number in re.findall(r"^db\d+:keys=(\d+)", said, re.MULTILINE))
+
+
+def check_keys(keys: int, facts: t.Mapping[str, t.Any]) -> None:
+    """Keys that were to end have perhaps ended; no other may be missing."""
+    if not facts["keys"] - facts["expiring"] <= keys <= facts["keys"]:
+        raise DamagedError(f"{keys} keys were loaded of {facts['keys']}, {facts['expiring']} of them with an end")

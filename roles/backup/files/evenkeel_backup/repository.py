@@ -1,0 +1,192 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Backups on disk: `<directory>/<set>/<id>/` holds one. It is made as `<id>.part` and renamed when it is good."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+import time
+import typing as t
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evenkeel_backup import keep, manifest
+from evenkeel_backup.manifest import Manifest, Marks, Sum
+from evenkeel_backup.outcome import BackupError, DamagedError
+
+PART = ".part"
+CHUNK = 1 << 20
+
+
+def write(path: Path, text: str, mode: int = 0o600) -> None:
+    """Replace a file in one step."""
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w", encoding="utf-8") as file:
+        file.write(text)
+        os.fchmod(fd, mode)
+        file.flush()
+        os.fsync(fd)
+    part.replace(path)
+
+
+def sync_directory(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def sum_of(path: Path) -> Sum:
+    """Read the whole file, and have it on the disk before."""
+    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        while chunk := file.read(CHUNK):
+            sha256.update(chunk)
+            md5.update(chunk)
+            size += len(chunk)
+    return Sum(size, sha256.hexdigest(), md5.hexdigest())
+
+
+def free_bytes(path: Path) -> int:
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+class Backup:
+    """One backup as it lies there, with what has become known of it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.id = path.name
+        self.marks = Marks()
+        self.manifest: Manifest | None = None
+        with contextlib.suppress(FileNotFoundError):
+            self.marks = manifest.load_marks((path / manifest.MARKS).read_text(encoding="utf-8"))
+        try:
+            self.manifest = manifest.load((path / manifest.NAME).read_text(encoding="utf-8"))
+            if self.manifest.id != self.id:
+                raise ValueError(f"{manifest.NAME} is of {self.manifest.id}")
+        except (OSError, ValueError) as exc:
+            self.manifest = None
+            self.marks.damaged = self.marks.damaged or str(exc)
+
+    @property
+    def good(self) -> bool:
+        return self.manifest is not None and "read" in self.marks.passed and not self.marks.damaged
+
+    @property
+    def of(self) -> Manifest:
+        if self.manifest is None:
+            raise DamagedError(f"{self.path}: {self.marks.damaged}")
+        return self.manifest
+
+    def mark(self, level: str, when: float) -> None:
+        self.marks.passed[level] = when
+        self.save()
+
+    def save(self) -> None:
+        write(self.path / manifest.MARKS, manifest.dump(self.marks))
+
+    def stored_files(self) -> list[tuple[Path, Sum]]:
+        """What has to lie here: the stored files, and the clear ones beside them for as long as they are kept."""
+        found = []
+        for artifact in self.of.artifacts:
+            name, wanted = artifact.stored()
+            found.append((self.path / name, wanted))
+            if artifact.sealed and (self.path / artifact.name).exists():
+                found.append((self.path / artifact.name, artifact.clear))
+        return found
+
+    def damage(self, thorough: bool) -> str:
+        """What is wrong with the files; only their sizes are looked at unless `thorough`."""
+        for path, wanted in self.stored_files():
+            if not path.is_file():
+                return f"{path.name} is missing"
+            if path.stat().st_size != wanted.bytes:
+                return f"{path.name} has {path.stat().st_size} bytes instead of {wanted.bytes}"
+            if thorough and sum_of(path) != wanted:
+                return f"{path.name} has other content than when it was written"
+        return ""
+
+    def as_kept(self) -> keep.Backup:
+        taken = manifest.taken_at(self.id) or datetime.fromtimestamp(0, UTC)
+        return keep.Backup(self.id, taken, self.good, self.manifest.bytes if self.manifest else 0)
+
+
+def place(root: Path, name: str) -> Path:
+    path = root / name
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def backups(root: Path, name: str) -> list[Backup]:
+    """All of a set, oldest first; names that are none of ours are left alone."""
+    folder = root / name
+    if not folder.is_dir():
+        return []
+    return [Backup(path) for path in sorted(folder.iterdir()) if path.is_dir() and manifest.taken_at(path.name)]
+
+
+@contextlib.contextmanager
+def part(root: Path, name: str, stamp: str) -> t.Iterator[Path]:
+    """A directory to make a backup in; gone afterwards, whatever happens, unless it was published."""
+    folder = place(root, name)
+    for leftover in folder.glob(f"*{PART}"):  # of a run that was killed: the lock is ours
+        shutil.rmtree(leftover)
+    if (folder / stamp).exists():
+        raise BackupError(f"{folder / stamp} exists already; two backups cannot be taken within one second")
+    made = folder / f"{stamp}{PART}"
+    made.mkdir(mode=0o700)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+
+
+def publish(made: Path, facts: Manifest) -> Backup:
+    """The name makes it count: everything is on the disk before."""
+    write(made / manifest.NAME, manifest.dump(facts))
+    write(made / manifest.MARKS, manifest.dump(Marks({"read": facts.taken}, checked=time.time())))
+    sync_directory(made)
+    final = made.with_name(made.name.removesuffix(PART))
+    made.rename(final)
+    sync_directory(final.parent)
+    return Backup(final)
+
+
+def check(all_of_set: t.Sequence[Backup], now: float, most_bytes: int) -> int:
+    """Look at all backups again: sizes always, contents of those not looked at for longest. Say how many bytes."""
+    read = 0
+    for backup in sorted(all_of_set, key=lambda backup: backup.marks.checked):
+        if backup.marks.damaged:
+            continue
+        size = backup.of.bytes
+        thorough = read + size <= most_bytes
+        backup.marks.damaged = backup.damage(thorough)
+        if thorough:
+            read += size
+            backup.marks.checked = now
+        if thorough or backup.marks.damaged:
+            backup.save()
+    return read
+
+
+def remove(backup: Backup) -> None:
+    """First the name, then the content: a removal that is cut short leaves no backup that looks whole."""
+    doomed = backup.path.with_name(f"{backup.id}{PART}")
+    backup.path.rename(doomed)
+    shutil.rmtree(doomed)
+
+
+def forget_clear_files(older: t.Iterable[Backup]) -> None:
+    """Of encrypted backups only the newest stays readable here: the host has that data anyway."""
+    for backup in older:
+        for artifact in backup.manifest.artifacts if backup.manifest else ():
+            if artifact.sealed:
+                (backup.path / artifact.name).unlink(missing_ok=True)

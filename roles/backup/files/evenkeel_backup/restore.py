@@ -1,0 +1,436 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Restores that are made beside what is live, and switched in one step that can be undone.
+
+Whoever is killed where: what was live is live, or what was restored is. A restore that was cut short is begun again,
+and what the first one left beside is removed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import typing as t
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from evenkeel_backup import backup, commands, files, manifest, postgres, redis, repository, sets, sql
+from evenkeel_backup.backup import Say
+from evenkeel_backup.manifest import Manifest
+from evenkeel_backup.outcome import BackupError, ConfigError, DamagedError, SpaceError
+from evenkeel_backup.remote import Remote
+from evenkeel_backup.settings import Settings
+
+MARGIN = 1.2  # of the recorded size has to be free
+REDIS_DATA = Path("/var/lib/redis")
+REDIS_UNIT = "redis-server"
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
+
+
+@dataclass
+class Report:
+    """What a restore did: times in seconds since 1970, steps in seconds each."""
+
+    set: str
+    host: str
+    id: str
+    taken: float
+    began: float
+    steps: dict[str, float] = field(default_factory=dict)
+    counts: dict[str, int] = field(default_factory=dict)
+    aside: list[str] = field(default_factory=list)
+    safety: str = ""
+
+
+@dataclass
+class Restore:
+    """What the steps of a restore have in common."""
+
+    settings: Settings
+    name: str
+    source: repository.Backup | Manifest
+    identity: str
+    say: Say
+    safety_copy: bool
+    report: Report
+
+    @property
+    def of(self) -> Manifest:
+        return self.source.of if isinstance(self.source, repository.Backup) else self.source
+
+    @property
+    def what(self) -> str:
+        return sets.kind(self.name)[1]
+
+    @property
+    def place(self) -> Path:
+        return self.settings.work / "restore"
+
+    @property
+    def stamp(self) -> str:
+        return manifest.stamp(self.report.began)
+
+
+Step = Callable[[Restore], None]
+
+
+# ---- which backup
+
+
+def find(settings: Settings, name: str, wanted: str, remote: bool) -> repository.Backup | Manifest:
+    """The backup that `latest`, an id or a time stands for; only good ones are offered."""
+    try:
+        if remote:
+            away = Remote(settings).manifests(name)
+            return away[manifest.choose({of.id: of.safety for of in away.values()}, wanted)]
+        good = {found.id: found for found in repository.backups(settings.directory, name) if found.good}
+        return good[manifest.choose({found.id: found.of.safety for found in good.values()}, wanted)]
+    except ValueError as exc:
+        raise BackupError(f"{name}: {exc}") from exc
+
+
+def plan(settings: Settings, name: str, wanted: str, remote: bool) -> dict[str, t.Any]:
+    """What would be restored over what; touches nothing."""
+    if name not in settings.sets:
+        raise ConfigError(f"{name} is not declared on this host; there are: {', '.join(settings.sets) or 'none'}")
+    source = find(settings, name, wanted, remote)
+    of = source.of if isinstance(source, repository.Backup) else source
+    return {
+        "set": name,
+        "id": of.id,
+        "host": of.host,
+        "taken": of.taken,
+        "age": time.time() - of.taken,
+        "bytes": of.bytes,
+        "encrypted": any(one.sealed for one in of.artifacts),
+        "live": live(settings, name),
+    }
+
+
+def live(settings: Settings, name: str) -> dict[str, t.Any]:
+    of, what = sets.kind(name)
+    if of != "database":
+        return {}
+    server = postgres.running(settings.postgres_port)
+    said = server.ask(sql.LIVE.format(name=sql.literal(what)))
+    return dict(json.loads(said[0])) if said else {}
+
+
+# ---- steps of every restore
+
+
+def check_space(restore: Restore) -> None:
+    """Before anything is written: the clear files, and what they become, have to fit beside what is live."""
+    of = restore.of
+    needed = int(MARGIN * sets.size_restored(of.facts, of.bytes))
+    for path in {restore.settings.work, target_of(restore)}:
+        room = repository.free_bytes(path) - restore.settings.reserve
+        if room < needed:
+            raise SpaceError(f"{path} has {max(room, 0)} bytes free beyond the reserve; the restore needs {needed}")
+
+
+def target_of(restore: Restore) -> Path:
+    of = sets.kind(restore.name)[0]
+    if of == "database":
+        return Path("/var/lib/postgresql")
+    return REDIS_DATA if of == "redis" else Path(restore.of.facts["paths"][0]).parent
+
+
+def stage(restore: Restore) -> None:
+    """Fetch, decrypt, and compare with the sums of the manifest; then read it through."""
+    backup.stage(restore.settings, restore.name, restore.source, restore.place, restore.identity)
+    sets.read(restore.name, restore.place)
+    sets.own_by(sets.kind(restore.name)[0], restore.place)
+
+
+def save_live(restore: Restore) -> None:
+    """An ordinary backup of what is live, before it is set aside."""
+    of, what = sets.kind(restore.name)
+    if not restore.safety_copy or (of == "database" and not server_of(restore).has(what)):
+        return
+    restore.report.safety = backup.take(restore.settings, restore.name, restore.say, safety=True).id
+
+
+# ---- databases
+
+
+def server_of(restore: Restore) -> postgres.Server:
+    return postgres.running(restore.settings.postgres_port)
+
+
+def new_name(restore: Restore) -> str:
+    return sql.beside(restore.what, "new", restore.stamp)
+
+
+def refuse_replica(restore: Restore) -> None:
+    sql.beside(restore.what, "old", restore.stamp)  # refuses a name that is too long
+    if server_of(restore).ask("SELECT pg_is_in_recovery();") == ["t"]:
+        raise BackupError("this server is a replica: restore on its primary")
+
+
+def sweep_databases(restore: Restore) -> None:
+    """What restores left that were killed; nobody ever used these databases."""
+    server = server_of(restore)
+    ours = re.compile(re.escape(restore.what) + r"__new_\d{8}t\d{6}z")
+    for name in server.ask("SELECT datname FROM pg_database;"):
+        if ours.fullmatch(name):
+            server.ask(f"{sql.terminate(name)}\nDROP DATABASE {sql.identifier(name)};")
+
+
+def load_database(restore: Restore) -> None:
+    server = server_of(restore)
+    facts = restore.of.facts
+    if not server.ask(f"SELECT 1 FROM pg_roles WHERE rolname = {sql.literal(facts['owner'])};"):
+        postgres.load_globals(server, restore.place)
+    postgres.load(server, restore.place, restore.what, new_name(restore), facts, postgres.processors())
+
+
+def analyze_database(restore: Restore) -> None:
+    jobs = f"--jobs={postgres.processors()}"
+    server_of(restore).run("vacuumdb", "--analyze-only", "--quiet", jobs, f"--dbname={new_name(restore)}")
+
+
+def count_database(restore: Restore) -> None:
+    counts = server_of(restore).counts(new_name(restore))
+    problems = manifest.differences(restore.of.facts["rows"], counts)
+    if problems:
+        raise DamagedError(f"the restored database has other rows than the backup says: {'; '.join(problems)}")
+    restore.report.counts = counts
+
+
+def switch_database(restore: Restore) -> None:
+    server = server_of(restore)
+    aside = sql.beside(restore.what, "old", restore.stamp) if server.has(restore.what) else ""
+    own = postgres.properties(server, restore.place, restore.what)
+    rename(server, restore.what, aside, new_name(restore), own)
+    restore.report.aside = [aside] if aside else []
+
+
+def rename(server: postgres.Server, live_name: str, aside: str, new: str, properties: str) -> None:
+    """Sessions that come back between the end of the old ones and the lock would hold the rename up: end those too."""
+    oids = server.ask(f"SELECT oid FROM pg_database WHERE datname = {sql.literal(live_name)};")
+    late = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = {(oids or ['0'])[0]};\n"
+    helper = server.start(
+        "psql", "-XAtq", f"--dbname={postgres.SUPERUSER_DATABASE}",
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    if helper.stdin is None:
+        raise BackupError("psql was started without pipes")
+    try:
+        helper.stdin.write(b"SELECT pg_sleep(0.05);\n" + (late + "SELECT pg_sleep(0.02);\n").encode() * 200)
+        helper.stdin.flush()
+        server.ask(sql.switch(live_name, aside, new, properties))
+    finally:
+        helper.kill()
+        helper.communicate()
+
+
+def probe_database(restore: Restore) -> None:
+    """The live name answers with the restored tables; if not, what was live comes back."""
+    server = server_of(restore)
+    try:
+        found = set(server.counts(restore.what))
+        if found < set(restore.of.facts["rows"]):
+            raise DamagedError(f"after the switch {restore.what} lacks tables that the backup has")
+    except BackupError:
+        if restore.report.aside:
+            undo_database(restore.settings, restore.name, restore.report.aside[0])
+        raise
+
+
+def undo_database(settings: Settings, name: str, aside: str) -> list[str]:
+    """Back to the database that stands aside; the restored one steps aside in turn."""
+    server, live_name = postgres.running(settings.postgres_port), sets.kind(name)[1]
+    away = sql.beside(live_name, "old", manifest.stamp(time.time()))
+    rename(server, live_name, away if server.has(live_name) else "", aside, "")
+    return [away]
+
+
+# ---- directories that are exchanged: Redis and files
+
+
+def exchange(one: Path, other: Path) -> None:
+    """Two names swap what they stand for, in one step of the kernel."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) != 0:
+        error = ctypes.get_errno()
+        raise BackupError(f"{one} and {other} cannot be exchanged: {os.strerror(error)}")
+    repository.sync_directory(one.parent)
+
+
+def beside(path: Path, stamp: str) -> Path:
+    return path.with_name(f"{path.name}.restore-{stamp.lower()}")
+
+
+def prepare_redis(restore: Restore) -> None:
+    """A data directory from which Redis starts with the backup's keys, whether it logs every write or not."""
+    made = beside(REDIS_DATA, restore.stamp)
+    shutil.rmtree(made, ignore_errors=True)
+    log = made / "appendonlydir"
+    log.mkdir(parents=True)
+    # With appendonly Redis reads nothing but this log, whose base may be a snapshot.
+    base = "appendonly.aof.1.base.rdb"
+    shutil.copyfile(restore.place / redis.NAME, log / base)
+    (log / "appendonly.aof.manifest").write_text(f"file {base} seq 1 type b\n", encoding="ascii")
+    shutil.copyfile(restore.place / redis.NAME, made / redis.NAME)
+    for path in [made, log, *log.iterdir(), made / redis.NAME]:
+        shutil.chown(path, redis.USER, redis.USER)
+        path.chmod(0o750 if path.is_dir() else 0o640)
+
+
+def count_redis(restore: Restore) -> None:
+    with redis.throwaway(restore.place) as ask:
+        redis.check_keys(keys := redis.keys_of(ask), restore.of.facts)
+    restore.report.counts = {"keys": keys}
+
+
+def switch_redis(restore: Restore) -> None:
+    exchange_redis(made := beside(REDIS_DATA, restore.stamp))
+    restore.report.aside = [str(made)]
+
+
+def exchange_redis(other: Path) -> None:
+    """The server is away for a moment. A process of its own does it, so that nobody who is killed leaves it stopped."""
+    program = Path(__file__).resolve().parents[1] / "evenkeel-backup"
+    script = f'systemctl stop {REDIS_UNIT} && "$@"; status=$?; systemctl start {REDIS_UNIT} && exit $status'
+    unit = ["systemd-run", "--quiet", "--wait", "--collect", "--unit=evenkeel-restore-redis", "/bin/sh", "-c", script]
+    commands.run([*unit, "sh", program, "exchange", REDIS_DATA, other])
+
+
+def probe_redis(restore: Restore) -> None:
+    words, environment = redis.login()
+    deadline = time.monotonic() + redis.SECONDS_TO_LOAD
+    while commands.run([*words, "PING"], environment=environment, accept=(0, 1)).strip() != "PONG":
+        if time.monotonic() > deadline:
+            exchange_redis(Path(restore.report.aside[0]))
+            raise BackupError("Redis did not come back with the restored keys, so it has the old ones again")
+        time.sleep(0.1)
+
+
+def prepare_files(restore: Restore) -> None:
+    """Unpacked once, then put beside each path: an exchange works within one file system only."""
+    unpacked = restore.place / "unpacked"
+    files.unpack(restore.place, unpacked)
+    for path in map(Path, restore.of.facts["paths"]):
+        made = beside(path, restore.stamp)
+        commands.run(["rm", "-rf", "--", made])
+        commands.run(["cp", "--archive", "--", unpacked / path.relative_to("/"), made])
+    restore.report.counts = {"entries": int(restore.of.facts["entries"])}
+
+
+def switch_files(restore: Restore) -> None:
+    for path in map(Path, restore.of.facts["paths"]):
+        made = beside(path, restore.stamp)
+        if os.path.lexists(path):
+            exchange(path, made)
+            restore.report.aside.append(str(made))
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            made.rename(path)
+
+
+STEPS: dict[str, dict[str, Step]] = {
+    "database": {
+        "check": refuse_replica,
+        "space": check_space,
+        "stage": stage,
+        "sweep": sweep_databases,
+        "load": load_database,
+        "analyze": analyze_database,
+        "count": count_database,
+        "save": save_live,
+        "switch": switch_database,
+        "probe": probe_database,
+    },
+    "redis": {
+        "space": check_space,
+        "stage": stage,
+        "count": count_redis,
+        "load": prepare_redis,
+        "save": save_live,
+        "switch": switch_redis,
+        "probe": probe_redis,
+    },
+    "files": {
+        "space": check_space,
+        "stage": stage,
+        "load": prepare_files,
+        "save": save_live,
+        "switch": switch_files,
+    },
+}
+
+
+def run(
+    settings: Settings, name: str, wanted: str, say: Say, remote: bool = False, identity: str = "", safety: bool = True
+) -> dict[str, t.Any]:
+    """Restore a set; the report says what was done, and what stands aside."""
+    began = time.time()
+    source = find(settings, name, wanted, remote)
+    of = source.of if isinstance(source, repository.Backup) else source
+    report = Report(name, settings.host, of.id, of.taken, began)
+    restore = Restore(settings, name, source, identity, say, safety, report)
+    try:
+        for step, action in STEPS[sets.kind(name)[0]].items():
+            say(backup.INFO, f"{name}: restore of {of.id}: {step}")
+            at = time.monotonic()
+            action(restore)
+            report.steps[step] = round(time.monotonic() - at, 3)
+    finally:
+        shutil.rmtree(restore.place, ignore_errors=True)
+    say(backup.INFO, f"{name}: {of.id} is live; aside: {', '.join(report.aside) or 'nothing'}")
+    return asdict(report)
+
+
+# ---- afterwards
+
+
+def standing_aside(settings: Settings, name: str) -> list[str]:
+    """What restores of this set have set aside, oldest first."""
+    of, what = sets.kind(name)
+    if of == "database":
+        ours = re.compile(re.escape(what) + r"__old_\d{8}t\d{6}z")
+        names = postgres.running(settings.postgres_port).ask("SELECT datname FROM pg_database;")
+        return sorted(found for found in names if ours.fullmatch(found))
+    paths = [REDIS_DATA] if of == "redis" else [Path(p) for f in settings.files if f.name == what for p in f.paths]
+    return sorted(str(found) for path in paths for found in path.parent.glob(f"{path.name}.restore-*"))
+
+
+def undo(settings: Settings, name: str, say: Say) -> list[str]:
+    """What was set aside last is live again; what was live stands aside."""
+    aside = standing_aside(settings, name)
+    if not aside:
+        raise BackupError(f"{name}: nothing stands aside, so there is nothing to go back to")
+    of, what = sets.kind(name)
+    if of == "database":
+        now_aside = undo_database(settings, name, aside[-1])
+    elif of == "redis":
+        exchange_redis(Path(aside[-1]))
+        now_aside = [aside[-1]]
+    else:
+        paths = [Path(path) for one in settings.files if one.name == what for path in one.paths]
+        stamp = aside[-1].rpartition(".restore-")[2]
+        for path in paths:
+            exchange(path, beside(path, stamp))
+        now_aside = [str(beside(path, stamp)) for path in paths]
+    say(backup.WARNING, f"{name}: went back; what was live stands aside as {', '.join(now_aside)}")
+    return now_aside
+
+
+def discard(settings: Settings, name: str, say: Say) -> list[str]:
+    """Remove what stands aside, for good."""
+    gone = standing_aside(settings, name)
+    for one in gone:
+        if sets.kind(name)[0] == "database":
+            server = postgres.running(settings.postgres_port)
+            server.ask(f"{sql.terminate(one)}\nDROP DATABASE {sql.identifier(one)};")
+        else:
+            commands.run(["rm", "-rf", "--", one])
+        say(backup.WARNING, f"{name}: removed {one}, which stood aside")
+    return gone

@@ -1,0 +1,139 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What /etc/evenkeel-backup.json asks for. The role writes it; its argument_specs.yml says what each value means."""
+
+from __future__ import annotations
+
+import json
+import re
+import typing as t
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from evenkeel_backup import schedule
+from evenkeel_backup.keep import Policy
+from evenkeel_backup.outcome import ConfigError
+
+PATH = Path("/etc/evenkeel-backup.json")
+FEWEST_RECIPIENTS = 2
+
+
+@dataclass(frozen=True)
+class Job:
+    name: str
+    schedule: schedule.Schedule
+    timeout: int
+    ping: str = ""
+
+
+@dataclass(frozen=True)
+class Files:
+    name: str
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Settings:
+    host: str
+    directory: Path
+    work: Path
+    metrics: Path
+    jobs: dict[str, Job]
+    databases: tuple[str, ...] = ()
+    with_passwords: bool = False
+    postgres_port: int = 5432
+    redis: bool = False
+    files: tuple[Files, ...] = ()
+    keep: Policy = field(default_factory=Policy)
+    reserve: int = 0
+    recheck: int = 0
+    rpo: int = 0
+    rto: int = 0
+    mail: str = ""
+    recipients: tuple[str, ...] = ()
+    remote: str = ""
+    remote_options: dict[str, str] = field(default_factory=dict)
+    prune_remote: bool = True
+    identity: str = ""
+
+    @property
+    def sets(self) -> list[str]:
+        databases = [f"database/{name}" for name in self.databases]
+        return [*databases, *(["redis"] if self.redis else []), *(f"files/{files.name}" for files in self.files)]
+
+
+def parse(text: str) -> Settings:
+    try:
+        data: dict[str, t.Any] = json.loads(text)
+        for name in ("directory", "work", "metrics"):
+            data[name] = Path(data[name])
+        timeout, pings = seconds(data.pop("timeout")), data.pop("pings")
+        data["jobs"] = {
+            name: Job(name, schedule.parse(when), timeout, pings.get(name, ""))
+            for name, when in data.pop("schedules").items()
+        }
+        for name in ("rpo", "rto"):
+            data[name] = seconds(data.get(name, 0))
+        data["files"] = tuple(Files(files["name"], tuple(files["paths"])) for files in data.get("files", []))
+        data["keep"] = Policy(**data.get("keep", {}))
+        for name in ("databases", "recipients"):
+            data[name] = tuple(data.get(name, []))
+        found = Settings(**data)
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise ConfigError(f"{PATH} is not what the role backup writes, so run the role again: {exc}") from exc
+    if 0 < len(set(found.recipients)) < FEWEST_RECIPIENTS:
+        raise ConfigError(
+            "one age recipient is not enough: who loses that key loses every backup; "
+            f"wanted {FEWEST_RECIPIENTS} or more"
+        )
+    return found
+
+
+def read(path: Path = PATH) -> Settings:
+    try:
+        return parse(path.read_text(encoding="utf-8"))
+    except OSError as exc:
+        raise ConfigError(f"the settings cannot be read: {exc}; run the role backup, and this program as root") from exc
+
+
+def broken_promises(settings: Settings, now: float, backup_seconds: float, restore_seconds: float) -> list[str]:
+    """One sentence for each declared target that what is configured, and was measured, cannot meet."""
+    problems = []
+    loss = worst_loss(settings, now, backup_seconds)
+    if settings.rpo and "backup" in settings.jobs and loss > settings.rpo:
+        problems.append(
+            f"backup_rpo cannot be met: up to {words(loss)} of data can be lost with this backup_schedule and backups "
+            f"that take {words(backup_seconds)}, and {words(settings.rpo)} are declared; back up more often"
+        )
+    if settings.rto and restore_seconds > settings.rto:
+        problems.append(
+            f"backup_rto cannot be met: the last test restore took {words(restore_seconds)}, "
+            f"and {words(settings.rto)} are declared; large databases want an engine for physical backups"
+        )
+    return problems
+
+
+def worst_loss(settings: Settings, now: float, backup_seconds: float) -> float:
+    """Lost at worst: all since the newest backup began, when the host dies just before the next one is done."""
+    job = settings.jobs.get("backup")
+    widest = job.schedule.widest(datetime.fromtimestamp(now, UTC)).total_seconds() if job else 0
+    return widest + backup_seconds
+
+
+def seconds(duration: str | int) -> int:
+    found = re.fullmatch(r"(\d+)(ms|s|m|h|d|)", str(duration), re.ASCII)
+    if not found:
+        raise ValueError(f"'{duration}' is no duration such as 4h")
+    return int(int(found[1]) * {"": 1, "ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}[found[2]])
+
+
+def words(seconds: float) -> str:
+    """A duration as people say it: two units at most."""
+    rest = round(seconds)
+    said: list[str] = []
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60), ("s", 1)):
+        if rest >= size and len(said) < 2:
+            said.append(f"{rest // size} {unit}")
+            rest %= size
+    return " ".join(said) or "0 s"

@@ -1,0 +1,117 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""The SQL of backups and restores, as text; whatever goes into it is quoted here."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+LONGEST_NAME = 63
+
+NO_TIMEOUTS = r"""
+\o /dev/null
+SELECT set_config(name, '0', false) FROM pg_settings
+WHERE name IN ('statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
+\o
+"""
+
+# Everything a backup needs to know, seen by the snapshot that is dumped.
+FACTS = """
+SELECT json_build_object(
+  'taken', extract(epoch FROM now()),
+  'version', current_setting('server_version_num')::int,
+  'preload', current_setting('shared_preload_libraries'),
+  'bytes', pg_database_size(oid),
+  'owner', pg_get_userbyid(datdba),
+  'encoding', pg_encoding_to_char(encoding),
+  'locale', to_jsonb(d))
+FROM pg_database d WHERE datname = current_database();
+"""
+
+# One statement for each table with rows of its own that a dump holds: members of extensions are not dumped.
+COUNTS = r"""
+SELECT format('SELECT json_build_object(%L, count(*)) FROM ONLY %I.%I', nspname || '.' || relname, nspname, relname)
+FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
+  AND NOT EXISTS (
+    SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = c.oid AND deptype = 'e')
+ORDER BY 1
+\gexec
+"""
+
+# What an operator wants to see before saying yes.
+LIVE = """
+SELECT json_build_object(
+  'bytes', pg_database_size(d.oid),
+  'connections', (SELECT count(*) FROM pg_stat_activity a WHERE a.datname = d.datname),
+  'last_activity', (SELECT max(state_change)::text FROM pg_stat_activity a WHERE a.datname = d.datname),
+  'replica', pg_is_in_recovery())
+FROM pg_database d WHERE datname = {name};
+"""
+
+
+def identifier(name: str) -> str:
+    if "\0" in name or not name:
+        raise ValueError("wanted the name of a database, got nothing usable")
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("wanted text, got a null byte")
+    quoted = "'" + text.replace("'", "''") + "'"
+    return "E" + quoted.replace("\\", "\\\\") if "\\" in quoted else quoted
+
+
+def beside(database: str, kind: str, stamp: str) -> str:
+    """The name of a database that stands beside the live one: `new` before the switch, `old` after it."""
+    name = f"{database}__{kind}_{stamp.lower()}"
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"{database} is too long a name: beside it no database could be called {name}")
+    return name
+
+
+def create(name: str, facts: t.Mapping[str, t.Any]) -> str:
+    """A database of the same owner, encoding and locale as the one that was dumped."""
+    locale = facts["locale"]
+    words = [
+        f"CREATE DATABASE {identifier(name)} TEMPLATE template0 OWNER {identifier(facts['owner'])}",
+        f"ENCODING {literal(facts['encoding'])}",
+        f"LC_COLLATE {literal(locale['datcollate'])} LC_CTYPE {literal(locale['datctype'])}",
+    ]
+    special = locale.get("datlocale") or locale.get("daticulocale") or ""  # from Postgres 17 on, and before
+    provider = {"i": "icu", "b": "builtin"}.get(locale.get("datlocprovider", "c"))
+    if provider:
+        words.append(f"LOCALE_PROVIDER {provider} {provider.upper()}_LOCALE {literal(special)}")
+    return " ".join(words) + ";"
+
+
+def terminate(name: str) -> str:
+    return f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {literal(name)};"
+
+
+def switch(live: str, aside: str, new: str, properties: str) -> str:
+    """Both renames in one transaction: whoever is killed when, there is always one database of the live name.
+
+    A rename waits for sessions that are just ending; new ones wait for the rename's lock.
+    """
+    renames = [f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(live)};", properties]
+    if aside:
+        renames.insert(0, f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(aside)};")
+    return "\n".join([terminate(live), terminate(new), "SELECT pg_sleep(0.01);", "BEGIN;", *renames, "COMMIT;"])
+
+
+def properties(script: str) -> str:
+    """Of what pg_restore --create writes for a database: its privileges and settings, without the database itself.
+
+    What begins with a backslash is meant for psql, and would leave the transaction that this becomes part of.
+    """
+    kept: list[str] = []
+    section = ""
+    for line in script.splitlines():
+        found = re.match(r"-- Name: .*; Type: ([A-Z ]+); Schema: ", line)
+        section = found[1] if found else section
+        if section in ("ACL", "DATABASE PROPERTIES") and not line.startswith(("\\", "--")):
+            kept.append(line)
+    return "\n".join(line for line in kept if line)
