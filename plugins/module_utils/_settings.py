@@ -82,6 +82,10 @@ FORMATS: dict[str, Format] = {
     "rclone_remote": Format(
         r"[a-z][a-z0-9_]*:[A-Za-z0-9._/@+~-]*", "a remote such as offsite:backups, its name of a-z, 0-9 and _"
     ),
+    "sshd_keyword": Format(
+        r"(?i)(?!(match|include)$)[A-Za-z][A-Za-z0-9]+", "a keyword of sshd_config, not Match or Include"
+    ),
+    "sysctl_name": Format(r"[a-z0-9_]+(\.[A-Za-z0-9_/-]+)+", "a kernel setting such as net.core.somaxconn"),
     "single_line": Format(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", "one line without control characters"),
 }
 

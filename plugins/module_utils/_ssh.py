@@ -29,19 +29,37 @@ def parse(environment: str) -> Connection | None:
     return None
 
 
-def connection(proc: str = "/proc") -> Connection | None:
-    """The connection that started us, or None where it was no ssh.
+@dataclass(frozen=True)
+class Session:
+    """A connection and the user who logged in through it."""
+
+    connection: Connection
+    user: str
+
+
+def session(proc: str = "/proc") -> Session | None:
+    """The session that started us, or None where it was no ssh.
 
     sudo keeps the variable from us, but not from those of our parents who came before it.
     """
     pid = os.getpid()
     while pid > 1:
-        found = parse(_read(f"{proc}/{pid}/environ"))
+        environment = _read(f"{proc}/{pid}/environ")
+        found = parse(environment)
         if found:
-            return found
+            return Session(found, _variable(environment, "LOGNAME") or _variable(environment, "USER"))
         status = dict(line.split(":\t", 1) for line in _read(f"{proc}/{pid}/status").splitlines() if ":\t" in line)
         pid = int(status.get("PPid", "0"))
     return None
+
+
+def connection(proc: str = "/proc") -> Connection | None:
+    found = session(proc)
+    return found.connection if found else None
+
+
+def _variable(environment: str, name: str) -> str:
+    return next((entry[len(name) + 1 :] for entry in environment.split("\0") if entry.startswith(f"{name}=")), "")
 
 
 def _read(path: str) -> str:

@@ -63,6 +63,12 @@ def start(unit: str) -> None:
     _run("start", "--", unit)
 
 
+def reload(unit: str) -> None:
+    """Have a unit read its configuration anew, if it runs."""
+    if is_running(show(unit)[0]):
+        _run("reload", "--", unit)
+
+
 def stop(unit: str) -> None:
     _run("stop", "--", unit)
 

@@ -74,6 +74,8 @@ ACCEPTED: dict[str, list[str]] = {
     "duration": ["0", "30", "30s", "500ms", "5m", "1h", "1d"],
     "cron_schedule": ["0 2 * * *", "*/5 0-6,22 1 JAN mon-fri", "@daily"],
     "rclone_remote": ["offsite:", "offsite:backups", "off_2:/srv/back-ups/a.b"],
+    "sshd_keyword": ["X11Forwarding", "MACs", "Includes"],
+    "sysctl_name": ["vm.overcommit_memory", "net.ipv4.conf.eth0/100.rp_filter"],
     "single_line": ["", "a b", "100% 'yours' \"$x\"; `id` \\", "grüße", "日本"],
 }
 
@@ -139,6 +141,8 @@ REFUSED: dict[str, list[str]] = {
     "duration": ["", "s", "30 s", "1.5s", "-1", "5min", "1w2d"],
     "cron_schedule": ["", "0 2 * *", "0 2 * * * *", "@reboot", "0 2 * * * root rm", "0  2 * * *", "% * * * *"],
     "rclone_remote": ["", "offsite", "/srv/backups", "-x:y", "Off:x", "a-b:x", "off:a b", "off:$x"],
+    "sshd_keyword": ["", "Match", "include", "A b", "A\n", "1A"],
+    "sysctl_name": ["", "vm", "vm.", "vm.x y", "vm.x\n", "../x"],
     "single_line": ["a\nb", "a\x00", "a\x1b[31m", "a\x7f", "a\x85b", "a\u2028b", "a\u2029b", "a\tb", "a\x9b31m"],
 }
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._ssh import Connection, connection, parse
+from ansible_collections.evenkeel.fleet.plugins.module_utils._ssh import Connection, Session, connection, parse, session
 
 OURS = Connection("10.0.0.7", 50000, 22)
 
@@ -35,9 +35,10 @@ def process(proc: Path, pid: int, parent: int, environment: str) -> None:
 def test_it_is_found_with_a_parent_that_sudo_did_not_clean(tmp_path: Path) -> None:
     process(tmp_path, os.getpid(), 30, "SUDO_USER=admin")
     process(tmp_path, 30, 20, "")
-    process(tmp_path, 20, 10, "SSH_CONNECTION=10.0.0.7 50000 10.0.0.1 22")
+    process(tmp_path, 20, 10, "LOGNAME=admin\0SSH_CONNECTION=10.0.0.7 50000 10.0.0.1 22")
     process(tmp_path, 10, 1, "SSH_CONNECTION=10.9.9.9 1 10.0.0.1 22")
     assert connection(str(tmp_path)) == OURS
+    assert session(str(tmp_path)) == Session(OURS, "admin")
 
 
 def test_there_may_be_none(tmp_path: Path) -> None:

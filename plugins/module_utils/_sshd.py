@@ -1,0 +1,65 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""PRIVATE to evenkeel.fleet. Settings of sshd as text, and whom those in force let in."""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import typing as t
+
+
+def text(settings: t.Mapping[str, t.Any]) -> str:
+    """The file for sshd_config.d. Raises ValueError for what would not stay on its line."""
+    lines = ["# Written by evenkeel.fleet. Of two values of a keyword sshd takes the first."]
+    for name, value in sorted(settings.items()):
+        if not re.fullmatch(r"[A-Za-z0-9]+", name) or name.lower() in ("match", "include"):
+            raise ValueError(f"{name!a} is no keyword of sshd that may stand here")
+        words = " ".join(map(str, value)) if isinstance(value, list) else str(value)
+        said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else words
+        if not re.fullmatch(r"[\x20-\x7e]+", said):
+            raise ValueError(f"{name} is {value!a}; it wants one line of plain text")
+        lines.append(f"{name} {said}")
+    return "\n".join(lines) + "\n"
+
+
+def parse(said: str) -> dict[str, list[str]]:
+    """The output of ``sshd -T``: all values by keyword."""
+    found: dict[str, list[str]] = {}
+    for line in said.splitlines():
+        name, _, value = line.partition(" ")
+        found.setdefault(name.lower(), []).append(value)
+    return found
+
+
+def refusal(config: t.Mapping[str, list[str]], user: str, groups: t.Collection[str], keys: bool) -> str:
+    """Why a user with these groups could not log in any more; empty if he could.
+
+    ``keys`` says whether he has authorized keys. Where a pattern names the client too, only the user's part is looked
+    at: which client it is, sshd has taken into account already.
+    """
+
+    def words(keyword: str) -> list[str]:
+        return [word for value in config.get(keyword, []) for word in value.split()]
+
+    def matches(names: t.Iterable[str], keyword: str) -> bool:
+        return any(fnmatch.fnmatchcase(name, word.partition("@")[0]) for name in names for word in words(keyword))
+
+    def is_on(keyword: str) -> bool:
+        return config.get(keyword, ["no"]) == ["yes"]
+
+    for keyword, names in (("AllowUsers", [user]), ("AllowGroups", groups)):
+        if words(keyword.lower()) and not matches(names, keyword.lower()):
+            return f"{keyword} is {' '.join(words(keyword.lower()))}, which {user} is not among"
+    for keyword, names in (("DenyUsers", [user]), ("DenyGroups", groups)):
+        if matches(names, keyword.lower()):
+            return f"{keyword} is {' '.join(words(keyword.lower()))}, which {user} is among"
+    if user == "root" and words("permitrootlogin") == ["no"]:
+        return "PermitRootLogin is no"
+    elsewhere = any(config.get(name, ["none"]) != ["none"] for name in ("authorizedkeyscommand", "trustedusercakeys"))
+    if is_on("pubkeyauthentication") and (keys or elsewhere):
+        return ""
+    by_password = is_on("passwordauthentication") or is_on("kbdinteractiveauthentication")
+    if by_password and not (user == "root" and words("permitrootlogin") != ["yes"]):
+        return ""
+    return f"{user} has no authorized key, and passwords are not accepted"

@@ -1,0 +1,72 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+import typing as t
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils._sshd import parse, refusal, text
+
+
+def test_text() -> None:
+    assert text({"X11Forwarding": False, "AllowUsers": ["admin", "ops"], "LoginGraceTime": 30}).splitlines()[1:] == [
+        "AllowUsers admin ops",
+        "LoginGraceTime 30",
+        "X11Forwarding no",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "complaint"),
+    [
+        ({"Match User": "x"}, "is no keyword"),
+        ({"Match": "all"}, "is no keyword"),
+        ({"include": "/tmp/x"}, "is no keyword"),
+        ({"Banner": "x\nPermitRootLogin yes"}, "Banner is .* one line"),
+        ({"Banner": ""}, "Banner is .* one line"),
+        ({"AllowUsers": []}, "AllowUsers is .* one line"),
+    ],
+)
+def test_what_would_not_stay_on_its_line_is_refused(settings: dict[str, t.Any], complaint: str) -> None:
+    with pytest.raises(ValueError, match=complaint):
+        text(settings)
+
+
+def test_parse() -> None:
+    assert parse("port 22\nallowusers a\nallowusers b\nbanner none\n") == {
+        "port": ["22"],
+        "allowusers": ["a", "b"],
+        "banner": ["none"],
+    }
+
+
+KEYS_ONLY = "pubkeyauthentication yes\npasswordauthentication no\nkbdinteractiveauthentication no\n"
+PASSWORDS = "pubkeyauthentication yes\npasswordauthentication yes\npermitrootlogin prohibit-password\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "user", "keys", "why"),
+    [
+        (KEYS_ONLY, "admin", True, ""),
+        (KEYS_ONLY, "admin", False, "admin has no authorized key, and passwords are not accepted"),
+        (KEYS_ONLY + "trustedusercakeys /etc/ssh/ca", "admin", False, ""),
+        (KEYS_ONLY + "authorizedkeyscommand /bin/keys", "admin", False, ""),
+        (KEYS_ONLY + "authorizedkeyscommand none", "admin", False, "admin has no authorized key"),
+        (KEYS_ONLY + "allowusers ops", "admin", True, "AllowUsers is ops, which admin is not among"),
+        (KEYS_ONLY + "allowusers ops\nallowusers adm*@10.0.0.*", "admin", True, ""),
+        (KEYS_ONLY + "allowgroups wheel sudo", "admin", True, ""),
+        (KEYS_ONLY + "allowgroups wheel", "admin", True, "AllowGroups is wheel"),
+        (KEYS_ONLY + "denyusers admin", "admin", True, "DenyUsers is admin, which admin is among"),
+        (KEYS_ONLY + "denygroups su*", "admin", True, "DenyGroups is su*"),
+        (KEYS_ONLY + "permitrootlogin no", "root", True, "PermitRootLogin is no"),
+        (PASSWORDS, "admin", False, ""),
+        (PASSWORDS, "root", False, "root has no authorized key"),
+        (PASSWORDS, "root", True, ""),
+        ("pubkeyauthentication no\npasswordauthentication no", "admin", True, "admin has no authorized key"),
+    ],
+)
+def test_refusal(config: str, user: str, keys: bool, why: str) -> None:
+    said = refusal(parse(config), user, ["sudo"], keys)
+    assert said.startswith(why)
+    assert bool(said) == bool(why)
