@@ -69,6 +69,11 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
     wanted: dict[str, str] = {}
     for service in dict.fromkeys(setting["app_name"] for setting in settings.values()):
         mine = [name for name in hosts if settings[name]["app_name"] == service]
+        if target == "previous" and not release and any(settings[name]["app_irreversible"] for name in mine):
+            raise ValueError(
+                f"{service} has app_irreversible: what it ran before cannot bear the data as they are now. "
+                "To go back all the same, name a release with app_rollback_to"
+            )
         wanted |= wanted_releases(
             target, release, {name: staged[name] for name in mine}, {name: seen[name] for name in mine}
         )
@@ -82,6 +87,7 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
             strategy=settings[name]["app_strategy"],
             min_available=settings[name]["app_min_available"],
             ready=hosts[name]["__app_info"]["ready"],
+            migrates=bool(settings[name]["app_migrate_command"]) and target == "staged",
         )
         for name in hosts
     }

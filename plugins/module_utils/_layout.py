@@ -82,6 +82,15 @@ class Layout:
         return f"/etc/systemd/system/multi-user.target.wants/{self.unit(slot)}"
 
     @property
+    def migration_unit(self) -> str:
+        return f"{self.service}-migration.service"
+
+    @property
+    def migration_file(self) -> str:
+        """Gone with the next boot, if a run that was killed left it there."""
+        return f"/run/systemd/system/{self.migration_unit}"
+
+    @property
     def state(self) -> str:
         return f"/var/lib/evenkeel/{self.service}"
 

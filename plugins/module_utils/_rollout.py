@@ -27,7 +27,7 @@ class HostPlan:
     If the release is not kept, the switch goes to ``undo_position``, where ``undo_release`` has to run. ``is_open``
     says whether the switch leads to ``new_slot`` before the rollout. ``batch`` is -1 where there is nothing to do.
     ``arbiter`` is the service's first host: whoever gets the lease there may go on to the others, so of two rollouts
-    exactly one wins.
+    exactly one wins. ``migrates`` marks the host of a service that migrates the data.
     """
 
     service: str
@@ -43,6 +43,7 @@ class HostPlan:
     stop_first: t.Sequence[str] = ()
     batch: int = NO_BATCH
     arbiter: str = ""
+    migrates: bool = False
 
     def sentence(self, batches: int) -> str:
         slot = f" ({self.old_slot})" if self.old_slot else ""
@@ -203,6 +204,7 @@ class HostState:
     strategy: str = SURGE
     min_available: t.Any = ""
     ready: bool | None = None
+    migrates: bool = False
 
     @property
     def serves(self) -> bool:
@@ -225,6 +227,9 @@ def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
             work.setdefault(host.service, []).append(name)
     for service, names in work.items():
         mine = {name: host for name, host in hosts.items() if host.service == service}
+        # Where a host has settled on the release, an earlier rollout has migrated for it.
+        if hosts[names[0]].migrates and not any(host.seen["current"] == host.wanted for host in mine.values()):
+            plans[names[0]] = replace(plans[names[0]], migrates=True)
         closing = [name for name in names if plans[name].closes]
         for number, batch in enumerate(_batches(service, names, closing, mine)):
             for name in batch:

@@ -107,6 +107,10 @@ def _gate(result: t.Mapping[str, t.Any], _changed: bool) -> Step | None:
     return Step("gate", f"good after {result['seconds']:.1f} s", "examine it")
 
 
+def _migration(result: t.Mapping[str, t.Any], _changed: bool) -> Step | None:
+    return Step("migrate", f"migrated in {result.get('seconds', 0):.1f} s", "migrate")
+
+
 def connections(count: int) -> str:
     return "1 connection" if count == 1 else f"{count} connections"
 
@@ -116,4 +120,5 @@ _TELLERS: dict[str, t.Callable[[t.Mapping[str, t.Any], bool], Step | None]] = {
     "slot": _slot,
     "traffic_switch": _switch,
     "health_gate": _gate,
+    "migration": _migration,
 }

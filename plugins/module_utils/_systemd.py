@@ -17,6 +17,7 @@ PROPERTIES = (
     "ControlGroup",
     "ActiveEnterTimestamp",
     "Result",
+    "ExecMainStatus",
 )
 
 # Where systemd keeps its cgroups: the one hierarchy of today's kernels, or beside those of version 1.
@@ -88,10 +89,11 @@ def forget_failure(unit: str) -> None:
     subprocess.run(["systemctl", "reset-failed", "--", unit], capture_output=True, check=False)
 
 
-def journal(unit: str, lines: int) -> list[str]:
-    """The last lines that the unit wrote, without dates and host names."""
+def journal(unit: str, lines: int, invocation: str = "") -> list[str]:
+    """The last lines that the unit wrote, in one of its invocations or any, without dates and host names."""
+    wanted = [f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else ["--unit", unit]
     answer = subprocess.run(
-        ["journalctl", "--unit", unit, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],
+        ["journalctl", *wanted, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],
         capture_output=True,
         text=True,
         errors="replace",

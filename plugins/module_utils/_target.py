@@ -28,11 +28,16 @@ def previous_release(seen: Seen) -> str:
     """The release that most hosts ran before the current one. It must be staged on every host. Raises ValueError.
 
     A host that never came as far as the rest, because a rollout ended early or it joined late, follows the others.
+    Where a rollout of something new was left half-way, the way back is to what it began with; where one of something
+    old was, it is the way back already.
     """
+    unsettled = {_served(host) for host in seen.values() if _served(host) not in (host["current"], host["previous"])}
     votes: dict[str, int] = {}
     for host in seen.values():
-        if host["previous"]:
-            votes[host["previous"]] = votes.get(host["previous"], 0) + 1
+        stayed = unsettled and host["current"] not in unsettled
+        before = host["current"] if stayed else host["previous"]
+        if before:
+            votes[before] = votes.get(before, 0) + 1
     if not votes:
         raise ValueError("no host remembers a previous release; name one that is staged on all of them")
     most = max(votes.values())
@@ -40,6 +45,11 @@ def previous_release(seen: Seen) -> str:
     if len(winners) > 1:
         raise ValueError(f"the hosts do not agree on the previous release: {', '.join(winners)}; name one of them")
     return _staged_everywhere(winners[0], seen)
+
+
+def _served(host: t.Mapping[str, t.Any]) -> str:
+    """The release that users of the host reach or, where they reach none, it settled on."""
+    return str(host["slots"].get(host["switch"], {}).get("release", "") or host["current"])
 
 
 def _staged_everywhere(release: str, seen: Seen) -> str:

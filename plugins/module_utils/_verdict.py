@@ -144,6 +144,9 @@ def verdict_text(
             sentences += [f"{name} {_state(seen[name])};" for name in mine if name in seen and name in ended]
             sentences.append(_WAY_ON)
             continue
+        if service not in verdict.begun:
+            sentences.append(f"{service} {releases} was not rolled out; nothing was shifted, every host is as it was.")
+            continue
         sentences.append(f"{service} {releases} was not kept;")
         stranded = [name for name in mine if ended[name] == "stranded"]
         left = [name for name in mine if ended[name] == "frozen"]

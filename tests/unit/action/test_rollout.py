@@ -23,6 +23,7 @@ SETTINGS = {
     "app_on_failure": "rollback",
     "app_irreversible": False,
     "app_progress_timeout": 7200.0,
+    "app_migrate_command": [],
 }
 SEEN = {
     "ready": True,
@@ -106,6 +107,26 @@ def test_a_plan_that_cannot_be_says_why(plan: Act) -> None:
     assert "no host has a release 9.9.9" in result["msg"]
 
 
+def test_one_host_migrates_unless_an_earlier_rollout_did(plan: Act) -> None:
+    variables = fleet("app1", "app2", app_migrate_command=["notes", "migrate"])
+
+    def who(**arguments: str) -> list[str]:
+        return [name for name, mine in plan(variables, **arguments)["hosts"].items() if mine["migrates"]]
+
+    assert who() == ["app1"]
+    assert who(target="previous") == []
+    assert who(target="current") == []
+    variables["hostvars"]["app1"]["__app_info"]["current"] = V2
+    assert who() == []
+
+
+def test_from_what_is_irreversible_nobody_goes_back_unasked(plan: Act) -> None:
+    variables = fleet("app1", app_irreversible=True)
+    assert "name a release with app_rollback_to" in plan(variables, target="previous")["msg"]
+    assert plan(variables, target="previous", release=V0)["hosts"]["app1"]["release_to"] == V0
+    assert plan(variables)["needed"]
+
+
 def test_services_have_plans_of_their_own(plan: Act) -> None:
     variables = fleet("app1", "app2")
     variables["hostvars"]["app2"]["__app_check"]["settings"].update(app_name="other", app_strategy="in_place")
@@ -184,7 +205,9 @@ def test_before_the_first_batch_there_is_nothing_to_freeze(plan: Act, judge: Act
     variables = fleet("app1", app_on_failure="freeze")
     planned = plan(variables)
     variables["hostvars"]["app1"]["__app_failure"] = {"msg": "no migration"}
-    assert judge(variables, planned)["frozen_services"] == []
+    said = judge(variables, planned)
+    assert said["frozen_services"] == []
+    assert f"notes {V2} was not rolled out; nothing was shifted" in said["text"]
 
 
 def test_what_is_irreversible_says_nothing_of_the_way_back(plan: Act, judge: Act) -> None:

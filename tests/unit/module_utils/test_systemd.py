@@ -17,6 +17,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._systemd import (
 SHOWN = """\
 MainPID=323
 Result=success
+ExecMainStatus=0
 NRestarts=0
 ActiveState=active
 ControlGroup=/system.slice/system-notes.slice/notes@blue.service
@@ -26,6 +27,7 @@ InvocationID=0e9c62c720ef45a8aa64435978296ae1
 
 MainPID=0
 Result=success
+ExecMainStatus=0
 NRestarts=0
 ActiveState=inactive
 ControlGroup=

@@ -16,8 +16,14 @@ A, B, C = (f"1.{n}.0-{str(n) * 12}" for n in range(3))
 A2 = "1.0.0-aaaaaaaaaaaa"
 
 
-def host(current: str, previous: str, *releases: str) -> dict[str, t.Any]:
-    return {"current": current, "previous": previous, "releases": list(releases)}
+def host(current: str, previous: str, *releases: str, serves: str = "") -> dict[str, t.Any]:
+    return {
+        "current": current,
+        "previous": previous,
+        "releases": list(releases),
+        "switch": "blue",
+        "slots": {"blue": {"release": serves or current}, "green": {"release": ""}},
+    }
 
 
 def test_the_previous_release_is_the_one_that_all_had_before() -> None:
@@ -33,6 +39,17 @@ def test_a_release_that_is_not_on_every_host_is_refused_with_their_names() -> No
     seen = {"h1": host(C, B, B, C), "h2": host(C, B, C), "h3": host(C, B, C)}
     with pytest.raises(ValueError, match="not staged on h2, h3; nothing was changed"):
         previous_release(seen)
+
+
+def test_from_a_rollout_that_was_left_half_way_it_goes_back_to_where_that_began() -> None:
+    seen = {"h1": host(B, A, A, B, C, serves=C), "h2": host(B, A, A, B, C)}
+    assert previous_release(seen) == B
+    # One on the way back already goes on to where it led.
+    seen = {"h1": host(C, B, B, C, serves=B), "h2": host(C, B, B, C)}
+    assert previous_release(seen) == B
+    # One that was killed while it settled has made the new release the current one here and there.
+    seen = {"h1": host(C, B, B, C), "h2": host(B, A, A, B, C, serves=C), "h3": host(B, A, A, B, C, serves=C)}
+    assert previous_release(seen) == B
 
 
 def test_hosts_that_do_not_agree_are_refused() -> None:

@@ -125,6 +125,9 @@ def test_the_text_names_whoever_is_not_back() -> None:
     assert "a1 could not be brought back; every other host is back on what it ran before." in text
     text = verdict_text(ONE_BY_ONE, Verdict({"a": {"h2": "gone"}}, {"a": 2}, stranded=["h2"]), [], {})
     assert "h2 could not be brought back; h0, h1 keep it, since nobody" in text
+    assert verdict_text(ONE_BY_ONE, Verdict({"a": {"h0": "no"}}, {}), [], {}) == (
+        f"h0: no. a {V2} was not rolled out; nothing was shifted, every host is as it was."
+    )
     text = verdict_text({"h": in_place(0)}, Verdict({"a": {"h": "gone"}}, {"a": 0}, stranded=["h"]), [], {})
     assert text == f"h: gone. a {V2} was not kept; h could not be brought back; run the playbook site again to go on."
 
