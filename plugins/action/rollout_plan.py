@@ -11,7 +11,13 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostState, plan_fleet
+from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
+    host_notes,
+    memory_problem,
+    memory_refusal,
+    summary,
+)
+from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostPlan, HostState, plan_fleet
 from ansible_collections.evenkeel.fleet.plugins.module_utils._target import wanted_releases
 
 
@@ -34,7 +40,10 @@ class ActionModule(ActionBase):
         )
         hosts = {host: variables["hostvars"][host] for host in variables["ansible_play_hosts"]}
         try:
-            plans = plan_fleet(states(hosts, arguments["target"], arguments["release"]))
+            known = states(hosts, arguments["target"], arguments["release"])
+            plans = plan_fleet(known)
+            if arguments["target"] == "staged":
+                check_memory(plans, hosts, known)
         except ValueError as exc:
             result.update(failed=True, msg=str(exc))
             return result
@@ -47,6 +56,11 @@ class ActionModule(ActionBase):
             batches=max(batches.values(), default=0),
             needed=bool(lines),
             plan=lines,
+            notes={name: said for name, host in hosts.items() if lines and (said := note_of(host, known[name]))},
+            summary=[
+                summary(service, plans, settings_of(hosts, plans, service))
+                for service in dict.fromkeys(plans[name].service for name in lines)
+            ],
             target=arguments["target"],
             began=time.time(),
             # A second plan, made under the lease, is of the same rollout.
@@ -55,7 +69,9 @@ class ActionModule(ActionBase):
         )
         if arguments["rollout"]:
             # The plan that counts is there to be read, not only with -v; a callback shows all of a result or nothing.
-            for host, line in lines.items():
+            for line in result["summary"]:
+                self._display.display(line)
+            for host, line in [*lines.items(), *result["notes"].items()]:
                 self._display.display(f"{host}: {line}")
         return result
 
@@ -91,6 +107,36 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
         )
         for name in hosts
     }
+
+
+def settings_of(
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]], plans: t.Mapping[str, HostPlan], service: str
+) -> t.Mapping[str, t.Any]:
+    """The settings of a service's first host."""
+    found: t.Mapping[str, t.Any] = next(
+        host["__app_check"]["settings"] for name, host in hosts.items() if plans[name].service == service
+    )
+    return found
+
+
+def check_memory(
+    plans: t.Mapping[str, HostPlan],
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
+    known: t.Mapping[str, HostState],
+) -> None:
+    """Refuse what hosts have no memory for. The way back is never refused: memory may be why somebody goes back."""
+    problems = {}
+    for name, plan in plans.items():
+        limit = str(hosts[name]["__app_check"]["settings"]["app_memory_max"])
+        problem = memory_problem(plan, known[name].seen, limit)
+        if problem:
+            problems[name] = problem
+    if problems:
+        raise ValueError(memory_refusal(problems))
+
+
+def note_of(host: t.Mapping[str, t.Any], known: HostState) -> str:
+    return host_notes(known.seen, known.ready, host["__app_info"]["answer"])
 
 
 def rollout_id() -> str:

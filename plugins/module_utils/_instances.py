@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import typing as t
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _nft, _staging, _systemd
@@ -27,6 +28,7 @@ def observe_slots(layout: Layout) -> dict[str, dict[str, t.Any]]:
             "since": properties.get("ActiveEnterTimestamp", ""),
             "restarts": int(properties.get("NRestarts") or 0),
             "enabled": bool(_files.read_link(layout.enabled_link(slot))),
+            "memory": int(memory) if (memory := properties.get("MemoryCurrent", "")).isdecimal() else 0,
         }
         for slot, properties in zip(SLOTS, shown, strict=True)
     }
@@ -41,6 +43,7 @@ def observe(layout: Layout, ports: t.Sequence[Ports]) -> dict[str, t.Any]:
         "previous": release_of(_files.read_link(layout.previous)),
         "slots": observe_slots(layout),
         "switch": position,
+        "memory": memory_of(_files.read_text("/proc/meminfo") or ""),
         "lasts": position != ABSENT and switch_lasts(layout, ports, position),
     }
 
@@ -61,3 +64,12 @@ def switch_lasts(layout: Layout, ports: t.Sequence[Ports], position: str) -> boo
         and _files.read_link(layout.switch_enabled_link) == SWITCH_UNIT_FILE
         and _systemd.is_running(_systemd.show(layout.switch_unit)[0])
     )
+
+
+def memory_of(meminfo: str) -> dict[str, int]:
+    """How many bytes of memory the host has, and how many a new program can get, from the text of /proc/meminfo."""
+    kilobytes = dict(re.findall(r"^(MemTotal|MemAvailable): +(\d+) kB$", meminfo, re.MULTILINE))
+    return {
+        "total": int(kilobytes.get("MemTotal", 0)) << 10,
+        "available": int(kilobytes.get("MemAvailable", 0)) << 10,
+    }

@@ -18,6 +18,7 @@ PROPERTIES = (
     "ActiveEnterTimestamp",
     "Result",
     "ExecMainStatus",
+    "MemoryCurrent",
 )
 
 # Where systemd keeps its cgroups: the one hierarchy of today's kernels, or beside those of version 1.

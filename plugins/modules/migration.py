@@ -130,7 +130,7 @@ def main() -> None:
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
     if ended["Result"] != "success":
-        said = f": {result['journal'][-1]}" if result["journal"] else ""
+        said = f": {result['journal'][-1].strip()}" if result["journal"] else ""
         cause = how_it_ended(ended, params["timeout"])
         module.fail_json(
             msg=f"migration {' '.join(params['command'])} of {params['release']} failed, {cause}{said}", **result

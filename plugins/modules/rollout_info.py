@@ -76,12 +76,17 @@ slots:
   type: dict
   returned: success
   sample:
-    blue: {release: 1.0.0-5feceb66ffc8, running: true, state: active, restarts: 0, enabled: true}
-    green: {release: "", running: false, state: inactive, restarts: 0, enabled: false}
+    blue: {release: 1.0.0-5feceb66ffc8, running: true, state: active, restarts: 0, enabled: true, memory: 8388608}
+    green: {release: "", running: false, state: inactive, restarts: 0, enabled: false, memory: 0}
 switch:
   description: Position of the switch, V(blue), V(green), V(closed) or V(absent).
   type: str
   returned: success
+memory:
+  description: Memory of the host in bytes, in all and as much as a new program can get.
+  type: dict
+  returned: success
+  sample: {total: 4294967296, available: 2147483648}
 lasts:
   description: Whether the position of the switch survives a reboot.
   type: bool

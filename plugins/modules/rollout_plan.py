@@ -74,6 +74,15 @@ plan:
   description: A sentence for each host that has something to do.
   type: dict
   returned: success
+notes:
+  description: A sentence for each host on which something is not well before.
+  type: dict
+  returned: success
+summary:
+  description: A line for each service that is rolled out.
+  type: list
+  elements: str
+  returned: success
 target:
   description: Same as O(target).
   type: str

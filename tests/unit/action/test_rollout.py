@@ -24,15 +24,23 @@ SETTINGS = {
     "app_irreversible": False,
     "app_progress_timeout": 7200.0,
     "app_migrate_command": [],
+    "app_memory_max": "infinity",
+    "app_ready_path": "/ready",
+    "app_ready_json": {},
+    "app_version_path": "",
+    "app_gate_min_healthy": 10.0,
+    "app_bake_min_healthy": 10.0,
 }
 SEEN = {
     "ready": True,
+    "answer": "",
+    "memory": {"total": 4 << 30, "available": 1 << 30},
     "releases": [V0, V1, V2],
     "current": V1,
     "previous": V0,
     "slots": {
-        "blue": {"release": V1, "running": True, "enabled": True},
-        "green": {"release": "", "running": False, "enabled": False},
+        "blue": {"release": V1, "running": True, "enabled": True, "memory": 100 << 20},
+        "green": {"release": "", "running": False, "enabled": False, "memory": 0},
     },
     "switch": "blue",
     "lasts": True,
@@ -125,6 +133,27 @@ def test_from_what_is_irreversible_nobody_goes_back_unasked(plan: Act) -> None:
     assert "name a release with app_rollback_to" in plan(variables, target="previous")["msg"]
     assert plan(variables, target="previous", release=V0)["hosts"]["app1"]["release_to"] == V0
     assert plan(variables)["needed"]
+
+
+def test_hosts_without_memory_for_two_are_refused_but_may_go_back(plan: Act) -> None:
+    variables = fleet("app1", "app2", app_memory_max="2G")
+    result = plan(variables)
+    assert result["failed"]
+    assert (
+        "app1 has 1024 MiB of memory left, but a second instance may take 2048 MiB (app_memory_max); app2"
+        in (result["msg"])
+    )
+    assert plan(variables, target="previous")["needed"]
+
+
+def test_a_plan_tells_how_and_what_is_not_well(plan: Act) -> None:
+    variables = fleet("app1", "app2")
+    variables["hostvars"]["app2"]["__app_info"].update(ready=False, answer="GET /ready answered 503")
+    result = plan(variables, rollout="20260102T030405Z-a1b2")
+    assert result["summary"] == [
+        "notes: strategy surge; batches of 1, 1; gate wants /ready for 10 s, with traffic for 10 s"
+    ]
+    assert result["notes"] == {"app2": "is not ready now: GET /ready answered 503"}
 
 
 def test_services_have_plans_of_their_own(plan: Act) -> None:

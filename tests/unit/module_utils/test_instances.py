@@ -76,6 +76,12 @@ def test_everything_that_a_rollout_has_to_know(place: Place) -> None:
     assert (blue["release"], blue["running"], blue["enabled"], blue["state"]) == ("", False, False, "inactive")
 
 
+def test_memory() -> None:
+    text = "MemTotal:        2048 kB\nMemFree:          10 kB\nMemAvailable:     1024 kB\n"
+    assert _instances.memory_of(text) == {"total": 2 << 20, "available": 1 << 20}
+    assert _instances.memory_of("") == {"total": 0, "available": 0}
+
+
 @pytest.mark.parametrize(
     "harm",
     [
