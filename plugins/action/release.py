@@ -42,6 +42,9 @@ class ActionModule(ActionBase):
                 if not artifact.is_on_host:
                     arguments |= self._transfer(artifact.file())
                 result = self._execute(arguments, variables)
+                if "msg" in result:
+                    # Where it was put on the way says nothing to whoever has to mend it.
+                    result["msg"] = result["msg"].replace(arguments["artifact"], self._task.args["artifact"])
             return result
         except (ValueError, OSError) as exc:
             raise AnsibleError(str(exc)) from exc

@@ -50,11 +50,13 @@ class ActionModule(ActionBase):
         batches: dict[str, int] = {}
         for plan in plans.values():
             batches[plan.service] = max(batches.get(plan.service, 0), plan.batch + 1)
+        # What a killed run left may be all in place but its lease, which a second run takes over and releases.
+        held = not arguments["rollout"] and any(host["__app_info"]["lease"] for host in hosts.values())
         lines = {host: plan.sentence(batches[plan.service]) for host, plan in plans.items() if plan.batch != NO_BATCH}
         result.update(
             hosts={host: asdict(plan) for host, plan in plans.items()},
             batches=max(batches.values(), default=0),
-            needed=bool(lines),
+            needed=bool(lines or held),
             plan=lines,
             notes={name: said for name, host in hosts.items() if lines and (said := note_of(host, known[name]))},
             summary=[

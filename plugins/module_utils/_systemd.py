@@ -91,8 +91,12 @@ def forget_failure(unit: str) -> None:
 
 
 def journal(unit: str, lines: int, invocation: str = "") -> list[str]:
-    """The last lines that the unit wrote, in one of its invocations or any, without dates and host names."""
-    wanted = [f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else ["--unit", unit]
+    """The last lines that the unit wrote, without dates and host names, and nothing of what was in its slot before.
+
+    With ``invocation``, those of one of its invocations.
+    """
+    since = [f"--since=@{at}" for at in _linked_at(f"/etc/systemd/system/{unit}")]
+    wanted = [f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else ["--unit", unit, *since]
     answer = subprocess.run(
         ["journalctl", *wanted, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],
         capture_output=True,
@@ -101,6 +105,14 @@ def journal(unit: str, lines: int, invocation: str = "") -> list[str]:
         check=False,
     )
     return answer.stdout.splitlines()
+
+
+def _linked_at(path: str) -> list[int]:
+    """When the link was put there; nothing where there is none."""
+    try:
+        return [int(os.lstat(path).st_mtime)]
+    except FileNotFoundError:
+        return []
 
 
 def _run(*arguments: str) -> str:

@@ -67,7 +67,7 @@ batches:
   type: int
   returned: success
 needed:
-  description: Whether any host has anything to do.
+  description: Whether any host has anything to do, or a lease that has to be released.
   type: bool
   returned: success
 plan:

@@ -44,6 +44,7 @@ SEEN = {
     },
     "switch": "blue",
     "lasts": True,
+    "lease": {},
 }
 
 
@@ -93,6 +94,17 @@ def test_a_second_plan_is_of_the_same_rollout_and_of_what_the_lease_saw(plan: Ac
     result = plan(variables, rollout="20260102T030405Z-a1b2")
     assert result["rollout"] == "20260102T030405Z-a1b2"
     assert result["hosts"]["app1"]["undo_position"] == "blue"
+
+
+def test_a_lease_that_somebody_left_wants_to_be_released_even_where_nothing_else_is_to_be_done(plan: Act) -> None:
+    variables = fleet("app1", "app2")
+    for host in variables["hostvars"].values():
+        host["__app_release"] = {"id": V1}
+    assert not plan(variables)["needed"]
+    variables["hostvars"]["app2"]["__app_info"]["lease"] = {"rollout": "20260102T030405Z-a1b2"}
+    assert plan(variables)["needed"]
+    # Under the lease, which is its own by then, there is nothing to do.
+    assert not plan(variables, rollout="20260102T030405Z-c3d4")["needed"]
 
 
 @pytest.mark.parametrize(
