@@ -1,0 +1,164 @@
+"""Measure rollouts on fleets of containers: rollout.py [--hosts 3 10 30] boots each fleet in turn and prints a line."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import fleet
+import yaml
+from trial import TASK_BY_TASK, Run, Service
+
+NAME = f"{os.environ.get('FLEET_PREFIX', 'evenkeel')}-benchmark"
+PORT = 8000
+GATE, BAKE = 1, 1
+LIMIT = 1200  # seconds that no run of a playbook takes
+
+NOTES = {
+    "app_name": "notes",
+    "app_version": "1.0.0",
+    "app_artifact": "{{ fleet_artifacts }}/notes-{{ app_version }}.tar.gz",
+    "app_artifact_sha256": "{{ fleet_checksums['notes-' ~ app_version ~ '.tar.gz'] }}",
+    "app_port": PORT,
+    "app_version_path": "/version",
+    "app_gate_successes": 2,
+    "app_gate_interval": 0.2,
+    "app_gate_min_healthy": GATE,
+    "app_gate_timeout": 30,
+    "app_bake_min_healthy": BAKE,
+}
+
+COLUMNS = {
+    "hosts": "{:.0f}",
+    "nothing s": "{:.1f}",
+    "tasks/host": "{:.0f}",
+    "update s": "{:.1f}",
+    "before s": "{:.1f}",
+    "batch 1 s": "{:.1f}",
+    "batch 2 s": "{:.1f}",
+    "overhead s": "{:.1f}",
+    "after s": "{:.1f}",
+    "tasks/batch": "{:.1f}",
+    "undo s": "{:.1f}",
+}
+
+
+def describe(directory: Path, hosts: int) -> None:
+    """A fleet of so many app hosts and nothing else, of both Debian releases in turn."""
+    names = [f"app{number}" for number in range(1, hosts + 1)]
+    images = {name: {"fleet_image": ("bookworm", "trixie")[number % 2]} for number, name in enumerate(names)}
+    notes = {"hosts": dict.fromkeys(names)}
+    inventory = {"all": {"hosts": images, "children": {"app": {"children": {"notes": notes}}}}}
+    (directory / "group_vars").mkdir(parents=True)
+    (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
+    (directory / "group_vars/notes.yml").write_text(yaml.safe_dump(NOTES, sort_keys=False))
+
+
+def roll(service: Service, reports: Path, **settings: Any) -> tuple[Run, dict[str, Any]]:
+    """Roll out, and return the report of the rollout with the run; an empty one if there was nothing to do."""
+    environment = TASK_BY_TASK | {"EVENKEEL_REPORT_DIR": str(reports)}
+    known = set(reports.glob("*.json"))
+    run = service.begin("site.yml", "--tags", "app", environment=environment, **settings).end(LIMIT)
+    new = sorted(set(reports.glob("*.json")) - known)
+    return run, json.loads(new[0].read_text()) if new else {}
+
+
+def wanted(what: str, run: Run, good: bool = True) -> None:
+    if (run.status == 0) != good:
+        raise OSError(f"{what} did not {'succeed' if good else 'fail'}:\n{run.output}")
+
+
+def steps(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """All steps of a rollout on all hosts, each with the batch of its host."""
+    hosts = report["services"]["notes"]["hosts"]
+    return [step | {"batch": host["batch"]} for host in hosts.values() for step in host["steps"]]
+
+
+def span(taken: list[dict[str, Any]]) -> tuple[float, float]:
+    return min(step["at"] - step["seconds"] for step in taken), max(step["at"] for step in taken)
+
+
+def update_figures(run: Run, ended: float, report: dict[str, Any]) -> dict[str, float]:
+    """Where the time of an update went: before the first batch, in each batch, and after the last one."""
+    shifts = [step for step in steps(report) if "shift | " in step["task"]]
+    first, second = (span([step for step in shifts if step["batch"] == batch]) for batch in (1, 2))
+    return {
+        "update s": run.seconds,
+        "before s": run.seconds - (ended - first[0]),
+        "batch 1 s": first[1] - first[0],
+        # From the end of the one before, so that what lies between them counts.
+        "batch 2 s": second[1] - first[1],
+        "overhead s": (second[1] - first[0]) / 2 - GATE - BAKE,
+        "after s": ended - second[1],
+        "tasks/batch": len(re.findall(r"(?m)^TASK \[.*shift \| ", run.output)) / 2,
+    }
+
+
+def undo_seconds(report: dict[str, Any]) -> float:
+    """From the gate's verdict to the last switch that was moved back."""
+    taken = steps(report)
+    failed: float = min(step["at"] for step in taken if step["step"] == "failure")
+    return max(float(step["at"]) for step in taken if step["step"] == "switch" and step["at"] > failed) - failed
+
+
+def measure(hosts: int, directory: Path) -> dict[str, float]:
+    service = Service(NAME, "notes", port=0, host_port=PORT)
+    describe(directory / "fleet", hosts)
+    reports = directory / "reports"
+    reports.mkdir()
+    fleet.up(NAME, str(directory / "fleet"), str(service.inventory))
+    run, _report = roll(service, reports)
+    wanted("setting the fleet up", run)
+
+    run, _report = roll(service, reports)
+    wanted("a run with nothing to do", run)
+    figures = {"hosts": float(hosts), "nothing s": run.seconds}
+    figures["tasks/host"] = max(float(ok) for ok in re.findall(r"(?m)^app\d+ +: ok=(\d+)", run.output))
+
+    run, report = roll(service, reports, app_version="1.1.0")
+    wanted("the update", run)
+    figures |= update_figures(run, time.time(), report)
+
+    # The last host of the last batch refuses it, when all others serve it already.
+    fault = f"{{{{ 'never_ready' if inventory_hostname == 'app{hosts}' else 'none' }}}}"
+    run, report = roll(service, reports, app_version="1.0.0", app_environment={"FAULT": fault}, app_gate_timeout=3)
+    wanted("the broken update", run, good=False)
+    figures["undo s"] = undo_seconds(report)
+    versions = set(service.versions().values())
+    if versions != {"1.1.0"}:
+        raise OSError(f"wanted every host back on 1.1.0, found {', '.join(versions)}")
+    return figures
+
+
+def row(cells: list[str]) -> str:
+    return "  ".join(cell.rjust(len(name)) for cell, name in zip(cells, COLUMNS, strict=True))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hosts", type=int, nargs="+", default=[3, 10, 30], help="how many hosts each fleet has")
+    fleets = parser.parse_args().hosts
+    if min(fleets) < 2 or max(fleets) > 200:
+        parser.error("wanted fleets of 2 to 200 hosts, for a canary and the rest")
+    print(row(list(COLUMNS)), flush=True)
+    for hosts in fleets:
+        with tempfile.TemporaryDirectory() as directory:
+            try:
+                figures = measure(hosts, Path(directory))
+            finally:
+                fleet.down(NAME, str(fleet.CACHE / NAME / "inventory"))
+        print(row([form.format(figures[name]) for name, form in COLUMNS.items()]), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except OSError as problem:
+        sys.exit(f"benchmark: {problem}")
