@@ -21,7 +21,7 @@ class Load:
         with self.log.open("w") as log:
             self.client = subprocess.Popen(
                 [
-                    *(str(fleet.CACHE / "artifacts/strict_client"), "--url", url, "--duration", "15m"),
+                    *(str(fleet.CACHE / "artifacts/strict_client"), "--url", url, "--duration", "1h"),
                     *("--progress", "--report", str(self.report), *options),
                 ],
                 stdout=log,

@@ -16,8 +16,11 @@ from typing import Any
 import fleet
 from load import Load
 
-# What an operator reads first when a run has failed.
+# What an operator reads first.
 SCREEN_LINES = 40
+
+# Names every task when it begins.
+TASK_BY_TASK = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
 
 ENVIRONMENT = {"ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
 
@@ -25,7 +28,8 @@ ENVIRONMENT = {"ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"), "ANSIBLE_N
 STATE = """
 cd /opt/{name} && find . -printf '%y %m %p %l\\n' | sort && find . -type f -exec sha256sum {{}} + | sort
 nft list table inet evenkeel_{name}
-systemctl list-units --all --plain --no-legend '{name}@*' | tr -s ' '
+systemctl list-units --plain --no-legend '{name}@*' | tr -s ' '
+systemctl show --property=InvocationID {name}@blue {name}@green
 find /var/lib/evenkeel/{name} -name lease.json
 """
 
@@ -44,6 +48,7 @@ print(json.dumps({{
     "blue": [release("slots/blue"), say("systemctl", "is-active", "{name}@blue")],
     "green": [release("slots/green"), say("systemctl", "is-active", "{name}@green")],
     "ports": sorted({{after for word, after in zip(rules, rules[1:]) if word == "to"}}),
+    "processes": len(say("pgrep", "--exact", "notes").split()),
     "lease": os.path.exists("/var/lib/evenkeel/{name}/lease.json"),
 }}))
 """
@@ -96,8 +101,13 @@ class Play:
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
 
-    def end(self) -> Run:
-        output, _nothing = self.process.communicate(timeout=300)
+    def end(self, within: float = 300) -> Run:
+        try:
+            output, _nothing = self.process.communicate(timeout=within)
+        except subprocess.TimeoutExpired as late:
+            self.kill()
+            said = late.stdout or b""
+            raise OSError(f"a playbook did not end within {within:.0f} s:\n{said!r}") from late
         return Run(self.process.returncode, output, time.monotonic() - self.since)
 
 

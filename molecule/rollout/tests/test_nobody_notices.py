@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 from load import Load
@@ -34,7 +33,7 @@ def first_version(notes: Service, memos: Service) -> None:
 
 @pytest.mark.parametrize("deed", DEEDS)
 def test_no_request_fails_during_a(
-    deed: str, notes: Service, strict: Callable[..., Load], nobody_noticed: Callable[[dict[str, Any]], None]
+    deed: str, notes: Service, strict: Callable[..., Load], nobody_noticed: Callable[..., None]
 ) -> None:
     (playbook, *options), settings, version = DEEDS[deed]
     before = {host: notes.summary(host) for host in notes.addresses}
@@ -51,7 +50,7 @@ def test_no_request_fails_during_a(
 
 
 def test_a_single_host_is_updated_twenty_times_in_a_row(
-    memos: Service, strict: Callable[..., Load], nobody_noticed: Callable[[dict[str, Any]], None]
+    memos: Service, strict: Callable[..., Load], nobody_noticed: Callable[..., None]
 ) -> None:
     load = strict(memos)
     for number in range(UPDATES_IN_A_ROW):

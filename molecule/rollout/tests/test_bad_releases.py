@@ -1,0 +1,139 @@
+"""A bad release is refused with its cause, reaches no user, and leaves every host as it was."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import artifacts
+import fleet
+import pytest
+from load import Load
+from trial import Service
+
+# Of the faults that show after some seconds, those are found that show within the gate's.
+PATIENT = {"app_gate_min_healthy": 10, "app_gate_timeout": 15}
+
+TAKE_PORT = """
+nft list table inet evenkeel_notes | grep -q 'to :8001' && port=8002 || port=8001
+systemd-run --quiet --unit=squatter --property=Type=exec python3 -m http.server $port
+"""
+# What stays free in a file system of its own is less than a release wants.
+FILL_DISK = """
+mkdir -p /mnt/full && mount -t tmpfs -o size=$(($(du -sk /opt/notes/releases | cut -f1) + 30000))k full /mnt/full
+cp -a /opt/notes/releases/. /mnt/full && mount --bind /mnt/full /opt/notes/releases
+"""
+FREE_DISK = "umount --lazy /opt/notes/releases && umount --lazy /mnt/full"
+BLOCK_STATE = "mv /var/lib/notes /var/lib/notes.away && touch /var/lib/notes"
+FREE_STATE = "rm /var/lib/notes && mv /var/lib/notes.away /var/lib/notes"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """What is wrong with a release, or with the host that tries it first, and the cause that is shown for it."""
+
+    cause: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    artifact: Callable[[Path], Path] | None = None
+    spoil: str = ""
+    mend: str = ""
+
+
+def fault(kind: str, cause: str, **settings: Any) -> Bad:
+    return Bad(cause, {"app_environment": {"FAULT": kind}, **settings})
+
+
+def evil(cause: str, *members: tuple[str, str, str]) -> Bad:
+    return Bad(cause, artifact=artifacts.evil(*members))
+
+
+NOT_READY = r"/ready answered 503, wanted 200"
+BAD = {
+    "crashes at start": fault("crash_at_start", r"notes@\w+\.service did not stay up"),
+    "crashes after 5 s": fault("crash_later", r"notes@\w+\.service did not stay up", **PATIENT),
+    "crashes every 8 s": fault("crash_loop", r"notes@\w+\.service did not stay up", **PATIENT),
+    "hangs": fault("hang", r"/ready gave no whole answer within"),
+    "is never ready": fault("never_ready", NOT_READY),
+    "answers 500": fault("error_500", r"/ready answered 500, wanted 200"),
+    "is ready without its database": fault("lying_ready", r"/ready answered 200, but database is False, wanted True"),
+    "flaps": fault("flapping_ready", NOT_READY, app_gate_min_healthy=3),
+    "says another version": fault(
+        "wrong_version", r"/version answered 200, but version is '0\.0\.0', wanted '1\.1\.0'"
+    ),
+    "is the old version": Bad(
+        r"/version answered 200, but version is '1\.0\.0', wanted '1\.1\.0'",
+        artifacts.settings_of(fleet.CACHE / "artifacts/notes-1.0.0.tar.gz"),
+    ),
+    "finds its port taken": Bad(r"address already in use", spoil=TAKE_PORT, mend="systemctl stop squatter"),
+    "is for another machine": Bad(r"program notes is for aarch64, this host is x86_64", artifact=artifacts.foreign),
+    "has no program": Bad(r"holds no program notes; it holds: share/about\.txt", artifact=artifacts.empty),
+    "is truncated": Bad(r"truncated\.tar\.gz cannot be unpacked: ", artifact=artifacts.truncated),
+    "has another checksum": Bad(r"its sha256 is \w{64}, wanted a{64}", {"app_artifact_sha256": "a" * 64}),
+    "holds an absolute path": evil(r"'/etc/evil'", ("/etc/evil", "file", "")),
+    "holds a path that leads out": evil(r"'\.\./\.\./evil'", ("../../evil", "file", "")),
+    "holds a link that leads out": evil(r"'passwords'.*'/etc/shadow'", ("passwords", "symlink", "/etc/shadow")),
+    "holds a hard link that leads out": evil(r"'\.\./\.\./x' leads out", ("passwords", "hardlink", "../../x")),
+    "holds a device": evil(r"'null'.*device", ("null", "device", "")),
+    "writes through a link": evil(r"'\.\.' leads out", ("up", "symlink", ".."), ("up/evil", "file", "")),
+    "fills the disk": Bad(r"/opt/notes/releases: \d+ MiB are free, wanted \d+ MiB", spoil=FILL_DISK, mend=FREE_DISK),
+    "lacks a secret": Bad(
+        r"app_secrets cannot be evaluated: .*'vault_nowhere' is undefined",
+        {"app_secrets": {"DATABASE_URL": "{{ vault_nowhere }}"}},
+    ),
+    "has a wrong secret": Bad(
+        NOT_READY, {"app_secrets": {"DATABASE_URL": "postgres://notes:wrong@{{ hostvars['db1'].ansible_host }}/notes"}}
+    ),
+    "cannot write its state": Bad(
+        r"Failed to set up special execution directory in /var/lib", spoil=BLOCK_STATE, mend=FREE_STATE
+    ),
+}
+
+
+@pytest.fixture(autouse=True)
+def good_release(notes: Service) -> None:
+    """To begin with; one that was not refused in time must not spoil the next test as well."""
+    if set(notes.versions().values()) != {"1.0.0"}:
+        done = notes.roll(app_version="1.0.0")
+        assert done.status == 0, done.output
+
+
+@contextmanager
+def spoilt(service: Service, bad: Bad) -> Iterator[None]:
+    """The service's first host, which is the canary, while something is wrong with it."""
+    host = next(iter(service.addresses))
+    if bad.spoil:
+        service.on(host, bad.spoil)
+    try:
+        yield
+    finally:
+        if bad.mend:
+            service.on(host, bad.mend)
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_release_is_refused_that(
+    what: str,
+    notes: Service,
+    load: Callable[..., Load],
+    nobody_noticed: Callable[..., None],
+    tmp_path: Path,
+) -> None:
+    bad = BAD[what]
+    artifact = artifacts.settings_of(bad.artifact(tmp_path)) if bad.artifact else {}
+    # A release of its own each time, or one that was staged before would not be staged again.
+    environment = {"app_environment": {"TRIAL": what}}
+    before = notes.states()
+    users = load(notes, "--connections", "8", "--rate", "60")
+    with spoilt(notes, bad):
+        done = notes.roll(app_version="1.1.0", **environment | artifact | bad.settings)
+    report = users.end()
+
+    assert done.status > 0
+    assert re.search(bad.cause, done.screen), done.output
+    assert notes.states() == before
+    nobody_noticed(report, at_least=60)
+    assert set(report["by_version"]) == {"1.0.0"}

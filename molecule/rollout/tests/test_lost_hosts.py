@@ -1,0 +1,128 @@
+"""What becomes of a rollout when a host cannot be reached, lacks a tool, or has a clock that was set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import fleet
+import pytest
+from load import Load
+from trial import TASK_BY_TASK, Service
+
+HOUR = 3600
+FIRST = "app1"
+
+CUT = "nft add table inet cut; nft add chain inet cut in '{ type filter hook input priority -5; }'; \
+nft add rule inet cut in tcp dport 22 reject with tcp reset"
+UNCUT = "nft delete table inet cut"
+
+
+@pytest.fixture(autouse=True)
+def good_release(notes: Service) -> None:
+    done = notes.roll(app_version="1.0.0")
+    assert done.status == 0, done.output
+
+
+@contextmanager
+def unreachable(service: Service, host: str) -> Iterator[None]:
+    """While nobody gets in by ssh; its users do."""
+    inside = ("docker", "exec", fleet.container(service.fleet, host), "sh", "-c")
+    fleet.run(*inside, CUT)
+    try:
+        yield
+    finally:
+        fleet.run(*inside, UNCUT)
+
+
+def test_a_host_that_is_unreachable_before_keeps_everybody_from_changing(notes: Service) -> None:
+    before = notes.states()
+    with unreachable(notes, "app2"):
+        done = notes.roll(app_version="1.1.0")
+    assert done.status > 0
+    assert "app2" in done.screen
+    assert "UNREACHABLE" in done.output
+    assert notes.states() == before
+
+
+@pytest.mark.parametrize(
+    ("moment", "batch"),
+    [("during", 1), ("after", 2)],
+)
+def test_a_host_that_becomes_unreachable(
+    moment: str, batch: int, notes: Service, load: Callable[..., Load], nobody_noticed: Callable[..., None]
+) -> None:
+    """In its batch or in the next one: everybody else goes back, and the next run finishes for all."""
+    users = load(notes, "--connections", "8", "--rate", "60", "--verify")
+    play = notes.begin("site.yml", "--tags", "app", environment=TASK_BY_TASK, app_version="1.1.0")
+    for _number in range(batch):
+        play.wait_for_output("shift | Start the release")
+    with unreachable(notes, FIRST):
+        done = play.end()
+    assert done.status > 0
+    assert f"{FIRST}: became unreachable" in done.output, done.output
+    others = {host: version for host, version in notes.versions().items() if host != FIRST}
+    assert set(others.values()) == {"1.0.0"}
+
+    done = notes.roll(app_version="1.1.0")
+    assert done.status == 0, done.output
+    assert set(notes.versions().values()) == {"1.1.0"}
+    assert not any(notes.summary(host)["lease"] for host in notes.addresses)
+    nobody_noticed(users.end(), at_least=500)
+
+
+def test_a_host_without_nft_is_found_before_anything_changes(notes: Service) -> None:
+    before = notes.states()
+    notes.on("app2", "mv /usr/sbin/nft /usr/sbin/nft.away")
+    try:
+        done = notes.roll(app_version="1.1.0")
+    finally:
+        notes.on("app2", "mv /usr/sbin/nft.away /usr/sbin/nft")
+    assert done.status > 0
+    assert "/usr/sbin/nft is not on this host; install Debian's package nftables" in done.screen
+    assert notes.states() == before
+
+
+def held(service: Service, host: str, ahead: float) -> None:
+    """A lease of somebody on another machine, begun a minute ago by a clock that was so far ahead of today's."""
+    now = float(service.on(host, "date +%s")) + ahead
+    lease = {"rollout": "20260102T030405Z-abcd", "owner": "ann@elsewhere", "process": "", "taken": now - 60}
+    content = json.dumps(lease | {"expires": now + 240})
+    service.on(host, f"cat > /var/lib/evenkeel/{service.name}/lease.json <<'END'\n{content}\nEND")
+
+
+def test_a_lease_from_an_hour_ahead_still_counts_and_names_its_holder(notes: Service) -> None:
+    held(notes, FIRST, ahead=HOUR)
+    try:
+        done = notes.roll(app_version="1.1.0")
+    finally:
+        notes.on(FIRST, "rm /var/lib/evenkeel/notes/lease.json")
+    assert done.status > 0
+    assert "another rollout is at work: rollout 20260102T030405Z-abcd of ann@elsewhere" in done.screen
+    assert set(notes.versions().values()) == {"1.0.0"}
+
+
+def test_a_lease_from_an_hour_ago_is_over(notes: Service) -> None:
+    held(notes, FIRST, ahead=-HOUR)
+    done = notes.roll(app_version="1.1.0")
+    assert done.status == 0, done.output
+    journal = notes.on(FIRST, "tail -n 2 /var/lib/evenkeel/notes/journal.jsonl").splitlines()
+    assert [json.loads(entry)["outcome"] for entry in journal] == ["abandoned", "kept"]
+
+
+def test_a_clock_that_is_set_ahead_during_a_rollout_keeps_nobody_from_going_back(notes: Service) -> None:
+    """Its own lease has run out before the rollout is over; what it began on the host can still be undone."""
+    before = notes.versions()
+    play = notes.begin("site.yml", "--tags", "app", environment=TASK_BY_TASK, app_version="1.1.0", app_batches=[1])
+    for _batch in range(2):
+        play.wait_for_output("shift | Start the release")
+    file = "/var/lib/evenkeel/notes/lease.json"
+    for host in (FIRST, "app3"):
+        lease = json.loads(notes.on(host, f"cat {file}"))
+        late = lease | {"taken": lease["taken"] - HOUR, "expires": lease["expires"] - HOUR}
+        notes.on(host, f"cat > {file}.new <<'END'\n{json.dumps(late)}\nEND\nmv {file}.new {file}")
+    done = play.end()
+    assert done.status in (0, 2), done.output
+    assert set(notes.versions().values()) in ({"1.1.0"} if done.status == 0 else set(before.values()),)
+    assert not any(notes.summary(host)["lease"] for host in notes.addresses)
