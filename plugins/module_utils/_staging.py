@@ -18,7 +18,7 @@ import typing as t
 import zlib
 from dataclasses import dataclass, field
 
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._download import download
 from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
@@ -128,10 +128,15 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
         # The service's user must get in, whatever root's umask is and whatever the archive left to it.
         for folder, _dirs, _names in os.walk(scratch):
             os.chmod(folder, 0o755)
+        unit = f"{scratch}/{layout.unit_template}"
+        complaints = _systemd.unit_complaints(unit)
+        if complaints:
+            raise ValueError(f"unit: systemd on this host would ignore a part of it: {'; '.join(complaints)}")
         said = {
             "id": content.id,
             "version": content.version,
             "artifact_sha256": content.artifact_sha256,
+            "exposure": _systemd.unit_exposure(unit),
             "tree": tree(scratch),
         }
         # Digests of files with secrets in them are nobody's business.

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import typing as t
 
@@ -113,6 +114,38 @@ def _linked_at(path: str) -> list[int]:
         return [int(os.lstat(path).st_mtime)]
     except FileNotFoundError:
         return []
+
+
+def unit_complaints(path: str) -> list[str]:
+    """What systemd on this host would ignore of a unit's file, such as a directive that it does not know."""
+    return parse_complaints(path, _analyze("verify", "--man=no", "--recursive-errors=no", path).stderr)
+
+
+def parse_complaints(path: str, text: str) -> list[str]:
+    """Those lines in the output of ``systemd-analyze verify`` that are about the text; whether programs are there is
+    not for us to ask before the release has its place."""
+    return [line.split(": ", 1)[1] for line in text.splitlines() if re.match(rf"{re.escape(path)}:\d+: ", line)]
+
+
+def unit_exposure(path: str) -> float | None:
+    """How exposed a service with this unit is, from 0 to 10, as ``systemd-analyze security`` reckons."""
+    return parse_exposure(_analyze("security", "--offline=true", "--no-pager", path).stdout)
+
+
+def parse_exposure(text: str) -> float | None:
+    found = re.search(r"^.* Overall exposure level for .*: (\d+\.\d)", text, re.MULTILINE)
+    return float(found[1]) if found else None
+
+
+def _analyze(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["systemd-analyze", *arguments],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+        check=False,
+    )
 
 
 def _run(*arguments: str) -> str:

@@ -95,7 +95,9 @@ options:
     type: bool
     default: false
   unit:
-    description: Text of the systemd template unit, in which C(%i) is the slot. Required for O(state=staged).
+    description:
+      - Text of the systemd template unit, in which C(%i) is the slot. Required for O(state=staged).
+      - A text of which systemd on the host would ignore a part, such as a directive that it does not know, is refused.
     type: str
   environment:
     description:
@@ -178,6 +180,13 @@ path:
   type: str
   returned: success
   sample: /opt/notes/releases/1.1.0-5feceb66ffc8
+exposure:
+  description:
+    - How exposed an instance is, from 0 to 10, as C(systemd-analyze security) reckons from its unit. Null where the
+      release is not staged yet, in check mode.
+  type: float
+  returned: O(state=staged)
+  sample: 1.1
 removed:
   description: Ids of the releases that were removed.
   type: list
@@ -268,6 +277,7 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         "changed": changed,
         "id": content.id,
         "path": layout.release(content.id),
+        "exposure": _staging.manifest(layout, content.id).get("exposure"),
         "diff": {"before": {"releases": before}, "after": {"releases": after}},
     }
 

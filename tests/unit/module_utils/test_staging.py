@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, release_files
 from ansible_collections.evenkeel.fleet.plugins.module_utils._staging import Source
@@ -38,6 +38,9 @@ def owner(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Only root may give files away; what the tests are interested in is to which group."""
     groups: list[int] = []
     monkeypatch.setattr(os, "fchown", lambda _fd, _user, group: groups.append(group))
+    # systemd takes its time to judge a unit; what it says is tested with _systemd.
+    monkeypatch.setattr(_systemd, "unit_complaints", lambda _path: [])
+    monkeypatch.setattr(_systemd, "unit_exposure", lambda _path: 1.1)
     return groups
 
 
@@ -436,3 +439,17 @@ def test_a_directory_that_is_not_there_or_leads_out_is_refused(
     with pytest.raises(ValueError, match=complaint):
         _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
     assert names(layout.releases) == []
+
+
+def test_a_unit_that_systemd_would_ignore_a_part_of_is_refused(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_systemd, "unit_complaints", lambda _path: ["Unknown key 'PrivatTmp'"])
+    with pytest.raises(ValueError, match=r"^unit: systemd on this host would ignore a part of it: Unknown key"):
+        staged(layout, tmp_path)
+    assert names(layout.releases) == []
+
+
+def test_a_release_knows_how_exposed_it_is(layout: Layout, tmp_path: Path) -> None:
+    _release, content, _artifact = staged(layout, tmp_path)
+    assert _staging.manifest(layout, content.id)["exposure"] == 1.1

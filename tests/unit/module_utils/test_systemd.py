@@ -10,7 +10,11 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._systemd import (
     PROPERTIES,
     is_running,
+    parse_complaints,
+    parse_exposure,
     parse_show,
+    unit_complaints,
+    unit_exposure,
 )
 
 # What systemd 257 said of a unit that ran and of one that did not exist.
@@ -84,3 +88,34 @@ def test_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: int) -
 
 def test_a_unit_without_a_control_group_has_no_processes() -> None:
     assert _systemd.processes("") == []
+
+
+# What systemd 252 and 257 said of the same file.
+VERIFIED = """\
+/x/n@.service:5: Unknown key 'RestartSteps' in section [Service], ignoring.
+/x/n@.service:6: Failed to parse ProtectSystem=maybe, ignoring: Invalid argument
+n@test_instance.service: Command /opt/x/test_instance/y is not executable: No such file or directory
+"""
+
+
+def test_parse_complaints() -> None:
+    assert parse_complaints("/x/n@.service", VERIFIED) == [
+        "Unknown key 'RestartSteps' in section [Service], ignoring.",
+        "Failed to parse ProtectSystem=maybe, ignoring: Invalid argument",
+    ]
+
+
+def test_parse_exposure() -> None:
+    line = "\u2192 Overall exposure level for notes@i.service: 1.1 OK :-)"
+    assert parse_exposure(f"  NAME DESCRIPTION EXPOSURE\n\n{line}\n") == 1.1
+    assert parse_exposure("") is None
+
+
+def test_systemd_of_this_machine(tmp_path: Path) -> None:
+    unit = tmp_path / "notes@.service"
+    unit.write_text("[Service]\nExecStart=/opt/notes/%i/notes\nPrivateTmp=true\n")
+    assert unit_complaints(str(unit)) == []
+    assert 8 < (unit_exposure(str(unit)) or 0) < 10
+    unit.write_text("[Service]\nExecStart=/opt/notes/%i/notes\nPrivatTmp=true\n")
+    (complaint,) = unit_complaints(str(unit))
+    assert "PrivatTmp" in complaint

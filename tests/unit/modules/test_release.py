@@ -11,6 +11,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
 from ansible_collections.evenkeel.fleet.plugins.modules import release
 
 PROGRAM = b"#!/bin/sh\necho hello\n"
@@ -21,6 +22,8 @@ GROUP = grp.getgrgid(os.getgid()).gr_name
 def owner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only root may give files away."""
     monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
+    monkeypatch.setattr(_systemd, "unit_complaints", lambda _path: [])
+    monkeypatch.setattr(_systemd, "unit_exposure", lambda _path: 1.1)
 
 
 @pytest.fixture
