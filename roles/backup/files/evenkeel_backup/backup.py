@@ -151,7 +151,8 @@ def thin_out(settings: Settings, name: str, every: t.Sequence[Backup], say: Say,
 
 
 def newest_good(settings: Settings, name: str) -> Backup:
-    good = [backup for backup in repository.backups(settings.directory, name) if backup.good]
+    every = repository.backups(settings.directory, name)
+    good = [backup for backup in every if backup.good and not backup.of.safety]
     if not good:
         raise BackupError(f"{name} has no good backup in {settings.directory} to restore")
     return good[-1]

@@ -35,23 +35,33 @@ def arguments() -> argparse.Namespace:
 
     show = commands.add_parser("list", help="list the backups of all sets, or of one, as JSON")
     show.add_argument("set", nargs="?")
+    show.add_argument("--newest", action="store_true", help="only where the newest good one of each set is")
 
     thin = commands.add_parser("expire", help="remove what the rules let go")
     thin.add_argument("--dry-run", action="store_true", help="say what would go, and why the others stay")
 
-    back = commands.add_parser("restore", help="restore a set beside what is live, then switch")
-    back.add_argument("set", help="database/<name>, redis or files/<name>")
-    back.add_argument("--from", dest="wanted", default="latest", help="latest, the id of a backup, or a time")
-    back.add_argument("--remote", action="store_true", help="from the remote store")
-    back.add_argument("--identity", action="store_true", help="read an age identity from standard input")
+    what = argparse.ArgumentParser(add_help=False)
+    what.add_argument(
+        "what", help="database/<name>, redis, files/<name>, its name alone, database if there is one, or full"
+    )
+    confirmed = argparse.ArgumentParser(add_help=False)
+    confirmed.add_argument("--confirm", metavar="HOST/SET", default="", help="says that this set of this host is meant")
+    source = argparse.ArgumentParser(add_help=False)
+    source.add_argument("--from", dest="wanted", default="latest", help="latest, the id of a backup, or a time")
+    source.add_argument("--remote", action="store_true", help="from the remote store")
+    source.add_argument("--identity", action="store_true", help="read an age identity from standard input")
+
+    back = commands.add_parser(
+        "restore", parents=[what, source, confirmed], help="restore beside what is live, then switch"
+    )
     back.add_argument("--plan", action="store_true", help="say what would be restored over what, as JSON, and stop")
     back.add_argument("--no-safety-copy", action="store_true", help="do not back up what is live first")
-    back.add_argument("--confirm", metavar="HOST/SET", default="", help="says that this set of this host is meant")
 
-    for name, text in (("undo", "go back to what a restore set aside"), ("discard", "remove what restores set aside")):
-        after = commands.add_parser(name, help=f"{text}; needs --confirm")
-        after.add_argument("set")
-        after.add_argument("--confirm", metavar="HOST/SET", default="", help="says that this set of this host is meant")
+    commands.add_parser("undo", parents=[what, confirmed], help="go back to what a restore set aside")
+    commands.add_parser("discard", parents=[what, confirmed], help="remove what restores set aside")
+
+    drill = commands.add_parser("drill", parents=[source], help="restore everything on an empty host, and measure")
+    drill.add_argument("--began", type=float, required=True, help="when the drill began, in seconds since 1970")
 
     swap = commands.add_parser("exchange", help="have two directories swap their names")
     swap.add_argument("one", type=Path)
@@ -94,6 +104,10 @@ def run_job(settings: Settings, given: argparse.Namespace) -> int:
 
 def show_list(settings: Settings, given: argparse.Namespace) -> int:
     names = [given.set] if given.set else settings.sets
+    if given.newest:
+        newest = {name: backup.newest_good(settings, name).path for name in names}
+        print(json.dumps({name: str(path.relative_to(settings.directory)) for name, path in newest.items()}))
+        return 0
     print(
         json.dumps(
             {name: [described(found) for found in repository.backups(settings.directory, name)] for name in names}
@@ -151,37 +165,68 @@ def check(settings: Settings, _given: argparse.Namespace) -> int:
     return 0
 
 
-def confirm(settings: Settings, given: argparse.Namespace) -> None:
-    meant = f"{settings.host}/{given.set}"
+def confirmed(settings: Settings, given: argparse.Namespace) -> list[str]:
+    """The sets that are meant, once host and set have been named twice."""
+    names = settings_module.resolve(settings, given.what)
+    meant = meaning(settings, given)
     if given.confirm != meant:
-        raise ConfigError(f"this touches {meant}; say --confirm {meant} if that is what you mean")
+        raise ConfigError(f"this touches {', '.join(names)} of {settings.host}; say --confirm {meant} to go on")
+    return names
+
+
+def meaning(settings: Settings, given: argparse.Namespace) -> str:
+    names = settings_module.resolve(settings, given.what)
+    return f"{settings.host}/{'full' if given.what == 'full' else names[0]}"
 
 
 def run_restore(settings: Settings, given: argparse.Namespace) -> int:
     if given.plan:
-        print(json.dumps(restore.plan(settings, given.set, given.wanted, given.remote)))
+        names = settings_module.resolve(settings, given.what)
+        plans = [restore.plan(settings, name, given.wanted, given.remote) for name in names]
+        print(json.dumps({"confirm": meaning(settings, given), "sets": plans}))
         return 0
-    confirm(settings, given)
-    identity = sys.stdin.read() if given.identity else ""
-    # A backup meanwhile would find the databases of the restore, or the safety copy half done.
-    with job.lock(settings, "restore", wait=False), job.lock(settings, "backup", wait=True):
-        safety = not given.no_safety_copy
-        print(json.dumps(restore.run(settings, given.set, given.wanted, job.say, given.remote, identity, safety)))
+    print(json.dumps({"restored": restore_sets(settings, given, confirmed(settings, given), not given.no_safety_copy)}))
     return 0
 
 
+def restore_sets(
+    settings: Settings, given: argparse.Namespace, names: list[str], safety_copy: bool
+) -> list[dict[str, t.Any]]:
+    identity = sys.stdin.read() if given.identity else ""
+    # A backup meanwhile would find the databases of the restore, or the safety copy half done.
+    with job.lock(settings, "restore", wait=False), job.lock(settings, "backup", wait=True):
+        return [
+            restore.run(settings, name, given.wanted, job.say, given.remote, identity, safety_copy) for name in names
+        ]
+
+
 def undo(settings: Settings, given: argparse.Namespace) -> int:
-    confirm(settings, given)
+    names = confirmed(settings, given)
     with job.lock(settings, "restore", wait=False):
-        print(json.dumps({"aside": restore.undo(settings, given.set, job.say)}))
+        print(json.dumps({"aside": [restore.undo(settings, name, job.say) for name in names]}))
     return 0
 
 
 def discard(settings: Settings, given: argparse.Namespace) -> int:
-    confirm(settings, given)
+    names = confirmed(settings, given)
     with job.lock(settings, "restore", wait=False):
-        print(json.dumps({"gone": restore.discard(settings, given.set, job.say)}))
+        print(json.dumps({"gone": [restore.discard(settings, name, job.say) for name in names]}))
     return 0
+
+
+def drill(settings: Settings, given: argparse.Namespace) -> int:
+    restored = restore_sets(settings, given, settings.sets, safety_copy=False)
+    verdict = measured(settings, restored, given.began, time.time())
+    print(json.dumps({**verdict, "restored": restored}))
+    return 0 if verdict["met"] else EXIT["failed"]
+
+
+def measured(settings: Settings, restored: list[dict[str, t.Any]], began: float, now: float) -> dict[str, t.Any]:
+    """How long it took, and how old the data is that came back, against what was declared; all in seconds."""
+    oldest = min((report["taken"] for report in restored), default=0.0)
+    figures = {"rto": (now - began, settings.rto), "rpo": (began - oldest, settings.rpo)}
+    found = {name: {"measured": round(seconds, 1), "target": target} for name, (seconds, target) in figures.items()}
+    return {**found, "met": bool(restored) and all(not wanted or took <= wanted for took, wanted in figures.values())}
 
 
 def exchange(_settings: Settings, given: argparse.Namespace) -> int:
@@ -199,4 +244,5 @@ COMMANDS: dict[str, t.Callable[[Settings, argparse.Namespace], int]] = {
     "undo": undo,
     "discard": discard,
     "exchange": exchange,
+    "drill": drill,
 }

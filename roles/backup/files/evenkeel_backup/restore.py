@@ -23,7 +23,7 @@ from pathlib import Path
 from evenkeel_backup import backup, commands, files, manifest, postgres, redis, repository, sets, sql
 from evenkeel_backup.backup import Say
 from evenkeel_backup.manifest import Manifest
-from evenkeel_backup.outcome import BackupError, ConfigError, DamagedError, SpaceError
+from evenkeel_backup.outcome import BackupError, DamagedError, SpaceError
 from evenkeel_backup.remote import Remote
 from evenkeel_backup.settings import Settings
 
@@ -97,8 +97,6 @@ def find(settings: Settings, name: str, wanted: str, remote: bool) -> repository
 
 def plan(settings: Settings, name: str, wanted: str, remote: bool) -> dict[str, t.Any]:
     """What would be restored over what; touches nothing."""
-    if name not in settings.sets:
-        raise ConfigError(f"{name} is not declared on this host; there are: {', '.join(settings.sets) or 'none'}")
     source = find(settings, name, wanted, remote)
     of = source.of if isinstance(source, repository.Backup) else source
     return {

@@ -90,6 +90,20 @@ def parse(text: str) -> Settings:
     return found
 
 
+def resolve(settings: Settings, what: str) -> list[str]:
+    """The sets that `full`, `database`, the name of a set of files, or that of a set stands for."""
+    if what == "full":
+        return settings.sets
+    databases = [name for name in settings.sets if name.startswith("database/")]
+    if what == "database" and len(databases) == 1:
+        return databases
+    for name in (what, f"files/{what}"):
+        if name in settings.sets:
+            return [name]
+    have = ", ".join(settings.sets) or "none"
+    raise ConfigError(f"'{what}' is no set that is declared on {settings.host}; there are: {have}, or full")
+
+
 def read(path: Path = PATH) -> Settings:
     try:
         return parse(path.read_text(encoding="utf-8"))
