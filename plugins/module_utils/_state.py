@@ -49,10 +49,11 @@ def drop_lease(layout: Layout) -> None:
 def check_write(layout: Layout, module: t.Any) -> None:
     """Refuse to change the service for a rollout that does not hold the lease. Raises ValueError.
 
-    In check mode no rollout takes a lease; what is refused then is what another one's lease forbids.
+    In check mode a rollout takes no lease, so it holds none; whether it would get one it was told when it asked for it.
     """
-    rollout = None if module.check_mode else module.params["rollout"]
-    may_write(read_lease(layout), rollout, time.time())
+    rollout = module.params["rollout"]
+    if not (module.check_mode and rollout):
+        may_write(read_lease(layout), rollout, time.time())
 
 
 def record(layout: Layout, entry: t.Mapping[str, t.Any]) -> None:

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _state
@@ -47,3 +50,23 @@ def test_a_line_that_a_crash_cut_short_costs_only_itself(layout: Layout) -> None
         journal.write('{"numb')
     _state.record(layout, {"number": 2})
     assert _state.history(layout, 10) == [{"number": 1}, {"number": 2}]
+
+
+@pytest.mark.parametrize(
+    ("rollout", "check_mode", "refused"),
+    [
+        ("r1", False, False),
+        ("r2", False, True),
+        (None, False, True),
+        (None, True, True),
+        # In check mode r2 took no lease; that it may have it, it was told when it asked.
+        ("r2", True, False),
+    ],
+)
+def test_who_may_write_while_r1_holds_the_lease(
+    layout: Layout, rollout: str | None, check_mode: bool, refused: bool
+) -> None:
+    _state.write_lease(layout, Lease("r1", "ann@control", "p1", time.time(), time.time() + 300))
+    module = SimpleNamespace(params={"rollout": rollout}, check_mode=check_mode)
+    with pytest.raises(ValueError, match="r1 of ann@control") if refused else nullcontext():
+        _state.check_write(layout, module)
