@@ -1,0 +1,159 @@
+"""What a visitor of a balancer sees. The balancer's address and authority come by the environment."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import gzip
+import http.client
+import json
+import os
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+
+ADDRESS = os.environ["EDGE_ADDRESS"]
+AUTHORITY = os.environ["EDGE_AUTHORITY"]
+REQUEST_ID = os.environ["EDGE_REQUEST_ID"]
+CLIENT = Path(__file__).resolve().parents[3] / ".cache/artifacts/strict_client"
+
+
+def ask(
+    host: str, path: str = "/version", method: str = "GET", body: str | None = None, **headers: str
+) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection(ADDRESS, timeout=10)
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body=body, headers={"Host": host, **named})
+    answer = connection.getresponse()
+    return answer, answer.read()
+
+
+def tls(host: str) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=AUTHORITY)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    return context.wrap_socket(socket.create_connection((ADDRESS, 443), timeout=10), server_hostname=host)
+
+
+def test_a_request_id_of_the_client_is_kept() -> None:
+    answer, body = ask(
+        "notes.test",
+        "/notes",
+        "POST",
+        json.dumps({"text": "x"}),
+        Content_Type="application/json",
+        X_Request_ID=REQUEST_ID,
+    )
+    assert answer.status == 201, body
+    assert answer.headers.get_all("X-Request-ID") == [REQUEST_ID]
+
+
+@pytest.mark.parametrize("made_up", ["short", "x" * 65, "{{7*7}}-and-more", 'a"b"c"d"e"f'])
+def test_a_strange_request_id_is_replaced(made_up: str) -> None:
+    answer, _body = ask("notes.test", X_Request_ID=made_up)
+    (seen,) = answer.headers.get_all("X-Request-ID") or []
+    assert seen != made_up
+    assert len(seen) == 32
+
+
+def test_ordinary_traffic_is_not_held_back() -> None:
+    answer, _body = ask("notes.test", "/notes", "POST", json.dumps({"text": "x" * 2048}), Cookie="a=" + "b" * 1536)
+    assert answer.status == 201
+    with concurrent.futures.ThreadPoolExecutor(60) as many:
+        assert {
+            answer.status for answer, _body in many.map(lambda _: ask("notes.test", "/sleep?ms=200"), range(60))
+        } == {200}
+
+
+def test_bodies_have_a_limit() -> None:
+    answer, _body = ask("notes.test", "/notes", "POST", "x", Content_Length=str(11 << 20))
+    assert answer.status == 413
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_who_asks_too_often_is_told_so_and_health_checks_never_are() -> None:
+    seen = [ask("limited.test") for _ in range(12)]
+    statuses = [answer.status for answer, _body in seen]
+    assert statuses[:5] == [200] * 5
+    assert set(statuses[5:]) == {200, 429} or set(statuses[5:]) == {429}
+    assert [answer.headers["Retry-After"] for answer, _body in seen if answer.status == 429].count(
+        "1"
+    ) == statuses.count(429)
+    assert {ask("limited.test", "/health")[0].status for _ in range(20)} == {200}
+
+
+def test_too_many_at_a_time_are_told_so() -> None:
+    with concurrent.futures.ThreadPoolExecutor(30) as many:
+        answers = list(many.map(lambda _: ask("crowded.test", "/sleep?ms=500"), range(30)))
+    statuses = [answer.status for answer, _body in answers]
+    assert statuses.count(200) >= 10
+    assert set(statuses) == {200, 429}
+
+
+def test_metrics_are_not_public() -> None:
+    assert ask("notes.test", "/metrics")[0].status == 404
+
+
+def test_an_unknown_host_is_dropped() -> None:
+    with pytest.raises(http.client.RemoteDisconnected):
+        ask("unknown.test")
+
+
+def test_an_unknown_host_gets_no_certificate() -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+        tls("unknown.test")
+
+
+def test_strict_headers() -> None:
+    answer, _body = ask("strict.test")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'; ")
+    assert answer.headers["X-Frame-Options"] == "DENY"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "geolocation=()" in answer.headers["Permissions-Policy"]
+    assert answer.headers["X-Instance"] is None
+
+
+def test_a_header_means_itself_whatever_is_in_it() -> None:
+    assert ask("strict.test")[0].headers["X-Motto"] == 'it\'s "5$"; ${host} $host \\ {}#'
+
+
+def test_plain_headers_leave_room_for_the_service() -> None:
+    answer, _body = ask("notes.test")
+    assert answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert "Content-Security-Policy" not in answer.headers
+    assert "Strict-Transport-Security" not in answer.headers
+
+
+def test_websockets() -> None:
+    report = Path(AUTHORITY).with_suffix(".json")
+    command = (
+        f"{CLIENT} --url http://{ADDRESS} --header 'Host: strict.test' --connections 0 --websockets 4 --duration 2s"
+    )
+    assert os.system(f"{command} --report {report}") == 0
+    seen = json.loads(report.read_text())["websockets"]
+    assert seen["opened"] == 4
+    assert seen["echoes"] >= 8
+    assert seen["failed"] == 0
+
+
+def test_visitors_without_tls_are_sent_to_it() -> None:
+    answer, _body = ask("secure.test", "/a?b=c")
+    assert (answer.status, answer.headers["Location"]) == (308, "https://secure.test/a?b=c")
+
+
+@pytest.mark.parametrize("host", ["secure.test", "www.secure.test"])
+def test_tls(host: str) -> None:
+    with tls(host) as connection:
+        assert connection.version() == "TLSv1.3"
+        assert connection.selected_alpn_protocol() == "h2"
+
+
+def test_a_front_end_beside_the_service() -> None:
+    page, body = ask("front.test", "/")
+    assert (page.status, body) == (200, b"the first release\n")
+    assert page.headers["Cache-Control"] == "no-cache"
+    assert ask("front.test", "/some/view")[1] == b"the first release\n"
+    script, body = ask("front.test", "/app.js", Accept_Encoding="gzip")
+    assert script.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(body).startswith(b"/* script 1 */")
+    assert json.loads(ask("front.test", "/version")[1])["host"] == "app1"
