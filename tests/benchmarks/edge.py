@@ -1,0 +1,138 @@
+"""Compare the role's nginx with a plain one and with none, in turn on one host: edge.py [--rounds 5] [--seconds 5].
+
+The fleet is that of the Molecule scenario edge, and must be up: molecule converge -s edge
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import yaml
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+CACHE = CHECKOUT / ".cache"
+FLEET = f"{os.environ.get('FLEET_PREFIX', 'evenkeel')}-edge"
+BALANCER, APP = "lb2", "app1"
+PLAIN_PORT, APP_PORT = 8081, 8000
+
+# What operations guides of services put before them, each with its own small differences.
+PLAIN = """
+user www-data;
+worker_processes auto;
+pid /run/plain.pid;
+error_log /var/log/nginx/plain-error.log;
+events {{ worker_connections 1024; }}
+http {{
+    access_log /var/log/nginx/plain-access.log;
+    upstream app {{
+        least_conn;
+        server {address}:{port} max_fails=3 fail_timeout=30s;
+    }}
+    server {{
+        listen {plain_port};
+        location / {{
+            proxy_pass http://app;
+            proxy_http_version 1.1;
+            proxy_set_header Upgrade $http_upgrade;
+            proxy_set_header Connection "upgrade";
+            proxy_set_header Host $host;
+            proxy_set_header X-Real-IP $remote_addr;
+            proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+            proxy_set_header X-Forwarded-Proto $scheme;
+            proxy_connect_timeout 60s;
+            proxy_send_timeout 60s;
+            proxy_read_timeout 60s;
+        }}
+    }}
+}}
+"""
+
+
+def on(host: str, *command: str, stdin: str = "") -> None:
+    """Run a command as root on a host of the fleet."""
+    command = ("docker", "exec", "-i", f"{FLEET}-{host}", *command)
+    subprocess.run(command, input=stdin, text=True, check=True, capture_output=True)
+
+
+def load(url: str, seconds: int, connections: int) -> tuple[float, float]:
+    """Requests a second, and the 99th percentile in milliseconds, as fast as the client can."""
+    with tempfile.NamedTemporaryFile() as report:
+        subprocess.run(
+            [
+                *(
+                    CACHE / "artifacts/strict_client",
+                    "--url",
+                    url,
+                    "--header",
+                    "Host: notes.test",
+                ),
+                *(
+                    "--connections",
+                    str(connections),
+                    "--duration",
+                    f"{seconds}s",
+                    "--post-share",
+                    "0",
+                ),
+                *("--paths", "/version", "--report", report.name),
+            ],
+            stdout=subprocess.DEVNULL,
+            check=True,
+        )
+        said = json.loads(Path(report.name).read_text(encoding="utf-8"))
+    return said["requests"] / said["seconds"], said["latency_ms"]["p99"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--connections", type=int, default=32)
+    wanted = parser.parse_args()
+    inventory = CACHE / FLEET / "inventory/addresses.yml"
+    if not inventory.exists():
+        sys.exit(
+            "edge: wanted the fleet of the scenario edge, which is not up; run: molecule converge -s edge"
+        )
+    hosts = yaml.safe_load(inventory.read_text())["all"]["hosts"]
+    balancer, app = hosts[BALANCER]["ansible_host"], hosts[APP]["ansible_host"]
+    urls = {
+        "ours": f"http://{balancer}",
+        "plain": f"http://{balancer}:{PLAIN_PORT}",
+        "none": f"http://{app}:{APP_PORT}",
+    }
+    config = PLAIN.format(address=app, port=APP_PORT, plain_port=PLAIN_PORT)
+    on(BALANCER, "tee", "/run/plain.conf", stdin=config)
+    on(BALANCER, "nginx", "-c", "/run/plain.conf")
+    seen: dict[str, list[tuple[float, float]]] = {name: [] for name in urls}
+    try:
+        for _round in range(wanted.rounds):
+            for name, url in urls.items():
+                seen[name].append(load(url, wanted.seconds, wanted.connections))
+    finally:
+        on(BALANCER, "nginx", "-c", "/run/plain.conf", "-s", "quit")
+    print(f"{'':8}{'requests/s':>12}{'p99 ms':>10}{'requests':>12}{'p99':>8}")
+    rates = {
+        name: statistics.median(rate for rate, _p99 in rounds)
+        for name, rounds in seen.items()
+    }
+    tails = {
+        name: statistics.median(p99 for _rate, p99 in rounds)
+        for name, rounds in seen.items()
+    }
+    for name in urls:
+        ratios = (
+            f"{rates[name] / rates['plain']:11.2f}x{tails[name] / tails['plain']:7.2f}x"
+        )
+        print(f"{name:8}{rates[name]:12.0f}{tails[name]:10.1f}{ratios}")
+
+
+if __name__ == "__main__":
+    main()
