@@ -37,7 +37,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Request:
-    """What to ask. ``timeout`` is for the whole answer."""
+    """What to ask. ``timeout`` is for the whole answer, of which no more than ``longest_body`` is read."""
 
     url: str
     method: str = "GET"
@@ -45,6 +45,7 @@ class Request:
     body: str | None = None
     timeout: float = 5.0
     tls: Tls = Tls()
+    longest_body: int = BODY_READ
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
@@ -86,8 +87,8 @@ def ask(request: Request) -> Reply:
             body = None if request.body is None else request.body.encode()
             connection.request(request.method, target, body=body, headers={"Connection": "close", **request.headers})
             response = connection.getresponse()
-            content = response.read(BODY_READ)
-        if response.length and len(content) < BODY_READ:
+            content = response.read(request.longest_body)
+        if response.length and len(content) < request.longest_body:
             raise http.client.IncompleteRead(content, response.length)
     except TimeoutError as exc:
         raise late from exc
