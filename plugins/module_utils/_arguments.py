@@ -74,3 +74,20 @@ PROBES: dict[str, t.Any] = {
         ],
     },
 }
+
+METRICS: dict[str, t.Any] = {
+    "url": {"type": "str"},
+    "prometheus_url": {"type": "str"},
+    "prometheus_labels": {"type": "dict", "default": {}},
+    "requests": {"type": "str", "default": "http_requests_total"},
+    "status_label": {"type": "str", "default": "status"},
+    "errors": {"type": "str", "default": "5.."},
+    "latency": {"type": "str", "default": "http_request_duration_seconds"},
+    "ignore": {"type": "list", "elements": "str", "default": []},
+    "headers": {"type": "dict", "default": {}, "no_log": True},
+    "validate_certs": {"type": "bool", "default": True},
+    "ca_path": {"type": "path"},
+    "timeout": {"type": "float", "default": 10},
+    "before": {"type": "dict", "default": {}},
+    "period": {"type": "str", "default": ""},
+}

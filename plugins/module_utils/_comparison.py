@@ -65,6 +65,8 @@ class Judgement:
 
 def compare(new: t.Mapping[str, Growth], old: t.Mapping[str, Growth], rules: Rules, look: int) -> Judgement:
     """Compare the hosts that run the new release with those that run the old one, all of each together."""
+    if not old:
+        return Judgement(INCONCLUSIVE, "there is no host on the old release to compare with", over=True)
     missing = _missing(new, old, rules)
     late = look >= rules.looks
     if not late or not missing or look >= rules.last_look:
@@ -171,8 +173,6 @@ def quantile(buckets: t.Mapping[str, float], bounds: t.Sequence[str], share: flo
 
 def _missing(new: t.Mapping[str, Growth], old: t.Mapping[str, Growth], rules: Rules) -> str:
     """Why there is too little to tell, or nothing."""
-    if not old:
-        return "there is no host on the old release to compare with"
     problems = [f"{host}: {growth.problem}" for side in (new, old) for host, growth in side.items() if growth.problem]
     if problems:
         return "; ".join(problems)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?')
@@ -52,6 +52,12 @@ class Names:
     errors: str
     latency: str
     ignore: t.Collection[str]
+
+    def __post_init__(self) -> None:
+        try:
+            re.compile(self.errors)
+        except re.error as exc:
+            raise ValueError(f"errors is {self.errors!r}; it wants a regular expression: {exc}") from exc
 
     def wants(self, name: str) -> bool:
         return name in (self.requests, f"{self.latency}_bucket", START)
@@ -111,6 +117,7 @@ def count(series: t.Iterable[Series], names: Names) -> Counters:
 class Growth:
     """By how much the counters of an instance grew over several looks. ``problem`` is why the last one failed."""
 
+    period: str = ""
     looks: int = 0
     grown: Counters = Counters()
     last: Counters | None = None
@@ -118,21 +125,23 @@ class Growth:
 
     @classmethod
     def read(cls, stored: t.Mapping[str, t.Any]) -> Growth:
-        if not stored:
-            return cls()
-        last = stored["last"]
-        grown = Counters(**stored["grown"])
-        return cls(stored["looks"], grown, Counters(**last) if last else None, stored["problem"])
+        last, grown = stored["last"], Counters(**stored["grown"])
+        return cls(stored["period"], stored["looks"], grown, Counters(**last) if last else None, stored["problem"])
+
+    @classmethod
+    def since(cls, stored: t.Mapping[str, t.Any], period: str) -> Growth:
+        """What was counted in this period so far. Another one is over."""
+        return cls.read(stored) if stored.get("period") == period else cls(period)
 
     def stored(self) -> dict[str, t.Any]:
         return asdict(self)
 
     def look(self, now: Counters) -> Growth:
         if self.last is None:
-            return Growth(self.looks + 1, self.grown, now)
+            return replace(self, looks=self.looks + 1, last=now, problem="")
         more = now if now.began_anew(self.last) else now.plus(self.last, -1)
-        return Growth(self.looks + 1, self.grown.plus(more), now)
+        return replace(self, looks=self.looks + 1, grown=self.grown.plus(more), last=now, problem="")
 
     def miss(self, problem: str) -> Growth:
         """Nothing could be seen. What grows meanwhile is counted at the next look."""
-        return Growth(self.looks + 1, self.grown, self.last, problem)
+        return replace(self, looks=self.looks + 1, problem=problem)

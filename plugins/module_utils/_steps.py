@@ -111,6 +111,13 @@ def _migration(result: t.Mapping[str, t.Any], _changed: bool) -> Step | None:
     return Step("migrate", f"migrated in {result.get('seconds', 0):.1f} s", "migrate")
 
 
+def _comparison(result: t.Mapping[str, t.Any], _changed: bool) -> Step | None:
+    if not result.get("over"):
+        return None
+    found = "no worse than the old one" if result["verdict"] == "pass" else "of which nothing can be told"
+    return Step("compare", f"{found}: {result['text']}", "compare it with the old one")
+
+
 def connections(count: int) -> str:
     return "1 connection" if count == 1 else f"{count} connections"
 
@@ -121,4 +128,5 @@ _TELLERS: dict[str, t.Callable[[t.Mapping[str, t.Any], bool], Step | None]] = {
     "traffic_switch": _switch,
     "health_gate": _gate,
     "migration": _migration,
+    "metrics_gate": _comparison,
 }

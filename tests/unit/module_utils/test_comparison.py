@@ -53,7 +53,7 @@ def test_allowances_add_up() -> None:
 
 
 def grown(requests: float, errors: float = 0, **more: t.Any) -> Growth:
-    return Growth(7, Counters(requests, errors), Counters(), **more)
+    return Growth("", 7, Counters(requests, errors), Counters(), **more)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_waiting_for_enough_requests() -> None:
     ],
 )
 def test_histograms_that_cannot_be_compared(new: dict[str, float], old: dict[str, float], text: str) -> None:
-    sides = [{"host": Growth(7, Counters(400, 0, buckets))} for buckets in (new, old)]
+    sides = [{"host": Growth("", 7, Counters(400, 0, buckets))} for buckets in (new, old)]
     judgement = compare(*sides, RULES, 6)
     assert (judgement.verdict, judgement.text[: len(text)]) == (INCONCLUSIVE, text)
 
@@ -176,7 +176,7 @@ def rollout(new: Release, old: Release, dice: random.Random, old_hosts: int = 2)
     for look in range(1, LOOKS + 1):
         number = RATE * SECONDS // LOOKS
         sums = [sums[0].plus(new.answers(number, dice)), sums[1].plus(old.answers(number * old_hosts, dice))]
-        judgement = compare({"new": Growth(look, sums[0])}, {"old": Growth(look, sums[1])}, RULES, look)
+        judgement = compare({"new": Growth("", look, sums[0])}, {"old": Growth("", look, sums[1])}, RULES, look)
         if judgement.over:
             return judgement.verdict
     raise AssertionError("the last look decides")
@@ -217,7 +217,7 @@ def test_without_the_margins_false_alarms_stay_within_their_allowance() -> None:
             for side, number in ((0, 500), (1, 1000)):
                 sums[side][0] += number
                 sums[side][1] += round(max(0.0, dice.gauss(number * 0.02, math.sqrt(number * 0.0196))))
-            sides = [{"host": Growth(look, Counters(*counts))} for counts in sums]
+            sides = [{"host": Growth("", look, Counters(*counts))} for counts in sums]
             if compare(sides[0], sides[1], rules, look).verdict == FAIL:
                 alarms += 1
                 break

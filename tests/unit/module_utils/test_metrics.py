@@ -127,4 +127,10 @@ def test_a_look_that_fails_loses_nothing() -> None:
     assert (growth.looks, growth.grown.requests, growth.problem) == (2, 0, "refused")
     growth = growth.look(at(150, 3))
     assert (growth.looks, growth.grown.requests, growth.grown.errors, growth.problem) == (3, 50, 2, "")
-    assert Growth.read({}).miss("refused").look(at(100)).grown.requests == 0
+    assert Growth().miss("refused").look(at(100)).grown.requests == 0
+
+
+def test_another_period_begins_anew() -> None:
+    stored = Growth("batch 1").look(at(100)).look(at(150)).stored()
+    assert Growth.since(stored, "batch 1").look(at(160)).grown.requests == 60
+    assert Growth.since(stored, "batch 2") == Growth.since({}, "batch 2") == Growth("batch 2")

@@ -26,6 +26,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 ACCEPTED: dict[str, list[str]] = {
+    "positive_count": ["1", "300", "999999999"],
+    "positive_number": ["1", "60", "0.5", "10.25", "0.005"],
+    "number": ["0", "0.2", "240", "1.50"],
+    "proportion": ["0.5", "0.99", "0.999", "0.001"],
+    "status_pattern": ["5..", "5xx", "500", "50.", "4.."],
+    "metric_name": ["http_requests_total", "job:requests:rate5m", "a"],
     "count": ["0", "1", "63072000"],
     "email_address": ["", "ops@example.com", "a+b.c_d-e@x.test"],
     "header_name": ["X-Frame-Options", "DNT", "x1"],
@@ -80,6 +86,12 @@ ACCEPTED: dict[str, list[str]] = {
 }
 
 REFUSED: dict[str, list[str]] = {
+    "positive_count": ["", "0", "-1", "1.5", "01", "many"],
+    "positive_number": ["", "0", "0.0", "-1", "1e3", ".5", "nan"],
+    "number": ["", "-0.1", "1e3", ".5", "inf", "1."],
+    "proportion": ["", "0", "1", "1.0", "0.0", "99", "-0.5", ".5"],
+    "status_pattern": ["", "5", "5...", "6..", "(5..", "5..|4..", ".*"],
+    "metric_name": ["", "1a", "http-requests", "a b", "a{b"],
     "count": ["", "-1", "01", "1.5", "1e3", "1" * 10],
     "email_address": ["a", "a@", "@b", "a b@c", "a@b c", "a@b@c"],
     "header_name": ["", "-a", "a b", "a:b", "a_b", "a" * 65],

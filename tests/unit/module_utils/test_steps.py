@@ -33,6 +33,9 @@ def stopped(**result: t.Any) -> dict[str, t.Any]:
         ("traffic_switch", {"position": "green"}, "moved the switch to green"),
         ("traffic_switch", {"position": "closed"}, "closed the switch"),
         ("health_gate", {"looks": 3, "seconds": 1.04}, "good after 1.0 s"),
+        ("metrics_gate", {"over": True, "verdict": "pass", "text": "0 of 9"}, "no worse than the old one: 0 of 9"),
+        ("metrics_gate", {"over": True, "verdict": "inconclusive", "text": "no"}, "of which nothing can be told: no"),
+        ("metrics_gate", {"over": False, "verdict": "inconclusive", "text": "too early to tell"}, ""),
         ("rollout_info", {}, ""),
     ],
 )
