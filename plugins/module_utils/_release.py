@@ -232,6 +232,24 @@ def _check_link(name: str, folder: str, target: str) -> None:
         raise ValueError(f"the archive's link {name!a} leads to {target!a}; it wants no .. after a name")
 
 
+@dataclass(frozen=True)
+class Records:
+    """What a host keeps in mind: the release that it settled on, the one before, and all that are staged, oldest first.
+
+    The current one is the last that was found good, for nothing else ever becomes current.
+    """
+
+    current: str
+    previous: str
+    releases: t.Sequence[str]
+
+    def settled_on(self, wanted: str, in_slots: t.Collection[str], keep: int) -> Records:
+        """The records once the host has settled on a release. Those in a slot are in use, whatever they are."""
+        previous = self.current if self.current not in ("", wanted) else self.previous
+        gone = prunable(self.releases, {wanted, previous, *in_slots}, keep)
+        return Records(wanted, previous, [release for release in self.releases if release not in gone])
+
+
 def prunable(oldest_first: t.Sequence[str], protected: t.Collection[str], keep: int) -> list[str]:
     """Which releases may go: all but the protected ones and the ``keep`` newest of the rest."""
     spare = [release for release in oldest_first if release not in protected]

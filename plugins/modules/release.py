@@ -197,12 +197,13 @@ removed:
 import grp
 import time
 import typing as t
+from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
-from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, prunable, release_files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Records, Settings, release_files
 
 SPEC: dict[str, t.Any] = {
     **SERVICE,
@@ -284,38 +285,32 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
 
 def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     wanted = module.params["id"]
-    before = {
-        "current": release_of(_files.read_link(layout.current)),
-        "previous": release_of(_files.read_link(layout.previous)),
-        "releases": _staging.installed(layout),
-    }
-    if wanted not in before["releases"] and not module.check_mode:
-        raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before['releases']}")
-    moves = before["current"] != wanted
-    previous = before["current"] if moves and before["current"] else before["previous"]
+    before = Records(
+        release_of(_files.read_link(layout.current)),
+        release_of(_files.read_link(layout.previous)),
+        _staging.installed(layout),
+    )
+    if wanted not in before.releases and not module.check_mode:
+        raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before.releases}")
     in_slots = {release_of(_files.read_link(layout.slot(slot))) for slot in SLOTS}
-    removed = prunable(before["releases"], {wanted, previous} | in_slots, module.params["keep"])
-    if moves or removed:
+    after = before.settled_on(wanted, in_slots, module.params["keep"])
+    removed = [release for release in before.releases if release not in after.releases]
+    if before != after:
         _state.check_write(layout, module)
     if not module.check_mode:
-        if moves:
-            if previous:
-                _files.replace_link(layout.previous, f"releases/{previous}")
-            _files.replace_link(layout.current, f"releases/{wanted}")
+        if after.previous != before.previous:
+            _files.replace_link(layout.previous, f"releases/{after.previous}")
+        if after.current != before.current:
+            _files.replace_link(layout.current, f"releases/{after.current}")
         for release_id in removed:
             _staging.remove(layout, release_id)
         _staging.sweep(layout, before=time.time() - STAGING_SECONDS)
-    after = {
-        "current": wanted,
-        "previous": previous,
-        "releases": [release for release in before["releases"] if release not in removed],
-    }
     return {
         "changed": before != after,
         "id": wanted,
         "path": layout.release(wanted),
         "removed": removed,
-        "diff": {"before": before, "after": after},
+        "diff": {"before": asdict(before), "after": asdict(after)},
     }
 
 

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     Content,
     File,
     Member,
+    Records,
     Settings,
     check_archive,
     environment_file,
@@ -419,3 +421,41 @@ def test_prunable(oldest_first: list[str], protected: set[str], keep: int) -> No
 @pytest.mark.parametrize(("keep", "gone"), [(0, ["a", "c", "d"]), (1, ["a", "c"]), (2, ["a"]), (3, []), (9, [])])
 def test_the_newest_stay(keep: int, gone: list[str]) -> None:
     assert prunable(["a", "b", "c", "d"], {"b", "x"}, keep) == gone
+
+
+# What happens on a host, one after the other: a release is staged; one of those that are staged is started in a slot,
+# and then kept or undone; undoing removes the new one.
+HISTORIES = st.lists(st.tuples(st.sampled_from(["stage", "keep", "undo", "again"]), st.integers(0, 99)), max_size=40)
+
+
+@settings(max_examples=1000)
+@given(HISTORIES, st.integers(0, 4))
+def test_whatever_happens_current_previous_and_the_last_good_one_stay(
+    history: list[tuple[str, int]], keep: int
+) -> None:
+    host, good = Records("", "", []), [""]
+    for step, (event, number) in enumerate(history):
+        if event == "stage" or not host.releases:
+            host = replace(host, releases=[*host.releases, f"r{step}"])
+            continue
+        tried = host.releases[number % len(host.releases)]
+        if event == "undo":
+            in_use = {host.current, host.previous}
+            host = replace(host, releases=[name for name in host.releases if name != tried or name in in_use])
+            continue
+        if event == "again":
+            tried = host.current or tried
+        before = host
+        # While the host settles, the old instance may still be in the other slot.
+        host = host.settled_on(tried, {tried, before.current}, keep)
+        if good[-1] != tried:
+            good.append(tried)
+        there = {name for name in (host.current, host.previous) if name}
+        assert host.current == good[-1]
+        assert host.previous == good[-2]
+        assert there <= set(host.releases), "what one may go back to is there"
+        spare = [name for name in host.releases if name not in there]
+        assert len(spare) <= keep
+        candidates = [name for name in before.releases if name not in there]
+        assert spare == candidates[len(candidates) - len(spare) :], "the newest of the rest"
+        assert list(host.releases) == [name for name in before.releases if name in host.releases], "in their order"
