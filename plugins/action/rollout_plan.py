@@ -19,6 +19,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
 )
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostPlan, HostState, plan_fleet
 from ansible_collections.evenkeel.fleet.plugins.module_utils._target import wanted_releases
+from ansible_collections.evenkeel.fleet.plugins.module_utils._transcript import host_list
 
 
 class ActionModule(ActionBase):
@@ -73,20 +74,24 @@ class ActionModule(ActionBase):
             # The plan that counts is there to be read, not only with -v; a callback shows all of a result or nothing.
             for line in result["summary"]:
                 self._display.display(line)
-            for host, line in [*lines.items(), *result["notes"].items()]:
-                self._display.display(f"{host}: {line}")
+            retired = {name: "retired, and left alone" for name in hosts if seen_of(hosts[name]).get("retired")}
+            alike: dict[str, list[str]] = {}
+            for host, line in [*lines.items(), *(result["notes"] | retired).items()]:
+                alike.setdefault(line, []).append(host)
+            for line, names in alike.items():
+                self._display.display(f"{host_list(names)}: {line}")
         return result
 
 
 def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: str) -> dict[str, HostState]:
     """What the planner needs of each host. Which release is wanted is decided service by service."""
     settings = {name: host["__app_check"]["settings"] for name, host in hosts.items()}
-    # What was seen under the lease is what counts, once there is one.
-    seen = {name: host.get("__app_lease", {}).get("seen") or host["__app_info"] for name, host in hosts.items()}
+    seen = {name: seen_of(host) for name, host in hosts.items()}
     staged = {name: host["__app_release"]["id"] if target == "staged" else "" for name, host in hosts.items()}
     wanted: dict[str, str] = {}
     for service in dict.fromkeys(setting["app_name"] for setting in settings.values()):
-        mine = [name for name in hosts if settings[name]["app_name"] == service]
+        # A retired host has no say, for nothing is started there.
+        mine = [name for name in hosts if settings[name]["app_name"] == service and not seen[name].get("retired")]
         if target == "previous" and not release and any(settings[name]["app_irreversible"] for name in mine):
             raise ValueError(
                 f"{service} has app_irreversible: what it ran before cannot bear the data as they are now. "
@@ -98,7 +103,7 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
     return {
         name: HostState(
             service=settings[name]["app_name"],
-            wanted=wanted[name],
+            wanted=wanted.get(name, ""),
             batches=settings[name]["app_batches"],
             seen=seen[name],
             restart=target == "current",
@@ -109,6 +114,11 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
         )
         for name in hosts
     }
+
+
+def seen_of(host: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
+    """What was seen under the lease is what counts, once there is one."""
+    return t.cast("t.Mapping[str, t.Any]", host.get("__app_lease", {}).get("seen") or host["__app_info"])
 
 
 def settings_of(

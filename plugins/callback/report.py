@@ -61,6 +61,12 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: t.Any) -> None:
         self._recorder.add(self._watch.ended(result, "ok"))
 
+    def v2_runner_item_on_ok(self, result: t.Any) -> None:
+        self._recorder.add(self._watch.ended(result, "ok"))
+
+    def v2_runner_item_on_failed(self, result: t.Any) -> None:
+        self._recorder.add(self._watch.ended(result, "failed"))
+
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         self._recorder.add(self._watch.ended(result, "ignored" if ignore_errors else "failed"))
 

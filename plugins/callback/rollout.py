@@ -36,11 +36,21 @@ from ansible import constants, context
 from ansible.playbook.task_include import TaskInclude
 from ansible.plugins.callback.default import CallbackModule as Default
 from ansible_collections.evenkeel.fleet.plugins.module_utils._events import Watch, name_of
-from ansible_collections.evenkeel.fleet.plugins.module_utils._steps import COLLECTION, Event
+from ansible_collections.evenkeel.fleet.plugins.module_utils._steps import Event
 from ansible_collections.evenkeel.fleet.plugins.module_utils._transcript import COUNTERS, Line, Transcript, progress
 
 # Of a failed task, what is told anyway or means nothing to a reader.
-TOLD = {"msg", "changed", "failed", "invocation", "diff", "exception", "stdout_lines", "stderr_lines", "unreachable"}
+TOLD = {
+    "msg",
+    "changed",
+    "failed",
+    "invocation",
+    "diff",
+    "exception",
+    "stdout_lines",
+    "stderr_lines",
+    "ansible_loop_var",
+}
 WIDEST = 72
 
 Method = t.Callable[..., None]
@@ -139,7 +149,7 @@ class CallbackModule(Default):
         event = self._watch.ended(result, "ok")
         if not isinstance(result._task, TaskInclude):
             said = self._what_it_says(result._result, event) if self._run_is_verbose(result) else ""
-            if (event.host, result._task._uuid) not in self._shown_diffs or event.action.startswith(COLLECTION):
+            if (event.host, result._task._uuid) not in self._shown_diffs or event.is_ours:
                 self._tell(self._transcript.result(event, said))
         self._wait_for(result._task)
 
@@ -173,6 +183,8 @@ class CallbackModule(Default):
         if self._run_is_verbose(result):
             event = self._watch.ended(result, "ok")
             self._tell(self._transcript.result(event, self._what_it_says(result._result, event)))
+        elif (event := self._watch.ended(result, "ok")).is_ours:
+            self._tell(self._transcript.result(event))
         elif result._result.get("changed"):
             self._watch.item(result, str(self._get_item_label(result._result)))
 
@@ -240,7 +252,7 @@ class CallbackModule(Default):
 
     def _rest(self, event: Event) -> str:
         """What a failed task of another collection returned beside its message."""
-        if event.action.startswith(COLLECTION):
+        if event.is_ours:
             return ""
         rest = {name: value for name, value in event.result.items() if name not in TOLD and value not in ("", [], {})}
         return self._dump(rest)

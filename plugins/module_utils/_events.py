@@ -30,9 +30,11 @@ class Watch:
         self._items.setdefault((result._host.get_name(), result._task._uuid), []).append(label)
 
     def ended(self, result: t.Any, outcome: str) -> Event:
-        """The event that the result of a task stands for."""
+        """The event that the result of a task stands for, or of an item of its loop."""
         host, task = result._host.get_name(), result._task
-        begun = self._begun.pop((host, task._uuid), self._monotonic())
+        begun = self._begun.get((host, task._uuid), self._monotonic())
+        if not ("item" in result._result or "ansible_loop_var" in result._result):
+            self._begun.pop((host, task._uuid), None)
         changed = outcome == "ok" and result._result.get("changed", False)
         return Event(
             host=host if not task.delegate_to or task.delegate_to == host else f"{host} -> {task.delegate_to}",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import typing as t
 
@@ -45,6 +46,7 @@ def observe(layout: Layout, ports: t.Sequence[Ports]) -> dict[str, t.Any]:
         "switch": position,
         "memory": memory_of(_files.read_text("/proc/meminfo") or ""),
         "lasts": position != ABSENT and switch_lasts(layout, ports, position),
+        "retired": os.path.exists(layout.retired),
     }
 
 

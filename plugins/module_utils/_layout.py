@@ -95,6 +95,10 @@ class Layout:
         return f"/var/lib/evenkeel/{self.service}"
 
     @property
+    def retired(self) -> str:
+        return f"{self.state}/retired"
+
+    @property
     def switch_table(self) -> str:
         return f"evenkeel_{self.service}"
 

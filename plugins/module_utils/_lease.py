@@ -55,22 +55,38 @@ class HeldError(ValueError):
     """Another rollout holds the lease."""
 
 
-def take(held: Lease | None, wanted: Lease, dead: str = "") -> Lease:
+def take(held: Lease | None, wanted: Lease, dead: str = "", seize: bool = False) -> Lease:
     """The lease after a rollout took or renewed it.
 
-    ``dead`` is the id of a rollout whose process is known to have ended; its lease counts no more.
+    ``dead`` is the id of a rollout whose process is known to have ended; its lease counts no more. With ``seize`` no
+    lease counts.
     Raises HeldError, naming the holder, while another rollout's lease is live.
     """
     now, ttl = wanted.taken, wanted.expires - wanted.taken
     if not 0 < ttl <= LONGEST:
         raise ValueError(f"ttl is {ttl}; it wants more than 0 and at most {LONGEST:.0f} seconds")
-    if held is None or held.rollout == dead:
+    if held is None or seize or held.rollout == dead:
         return wanted
     if held.rollout == wanted.rollout:
         return replace(wanted, taken=held.taken)
     if held.is_live(now, LONGEST):
         raise HeldError(f"another rollout is at work: {held.sentence(now)}")
     return wanted
+
+
+def renew(held: Lease | None, wanted: Lease) -> Lease:
+    """The lease after its rollout renewed it. Whoever lost it gets it back never, not even where it is free again.
+
+    Raises ValueError that says who got it.
+    """
+    if held is None or held.rollout != wanted.rollout:
+        raise ValueError(_lost(held, wanted.rollout, wanted.taken))
+    return take(held, wanted)
+
+
+def _lost(held: Lease | None, rollout: str, now: float) -> str:
+    holder = f"; it went to {held.sentence(now)}" if held is not None else ""
+    return f"rollout {rollout} does not hold the lease any more{holder}; nothing was changed"
 
 
 def may_write(held: Lease | None, rollout: str | None, now: float) -> None:
@@ -83,7 +99,6 @@ def may_write(held: Lease | None, rollout: str | None, now: float) -> None:
             raise ValueError(f"refused while another rollout is at work: {held.sentence(now)}")
         return
     if held is None or held.rollout != rollout:
-        holder = f"; it went to {held.sentence(now)}" if held is not None else ""
-        raise ValueError(f"rollout {rollout} does not hold the lease any more{holder}; nothing was changed")
+        raise ValueError(_lost(held, rollout, now))
     if not held.is_live(now, LONGEST):
         raise ValueError(f"the lease of rollout {rollout} ran out {now - held.expires:.0f} s ago; nothing was changed")

@@ -43,7 +43,7 @@ class Recorder:
     def add(self, event: Event) -> None:
         if event.action == PLAN and event.outcome == "ok":
             self._plan(event)
-        elif event.failed or step_of(event) or _entry(event):
+        elif (event.failed and not event.is_loop) or step_of(event) or _entry(event):
             # Releases are staged before it is known whether there is anything to roll out.
             (self.rollouts[-1].events if self.rollouts else self._before).append(event)
 

@@ -207,6 +207,11 @@ class HostState:
     migrates: bool = False
 
     @property
+    def retired(self) -> bool:
+        """Whether nothing is to be started here; see the entry point C(retire) of the role app."""
+        return bool(self.seen.get("retired"))
+
+    @property
     def serves(self) -> bool:
         slot = self.seen["slots"].get(self.seen["switch"])
         return bool(slot and slot["running"] and self.ready is not False)
@@ -223,10 +228,10 @@ def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
     for name, host in hosts.items():
         plan, needed = plan_host(host.service, host.seen, host.wanted, host.restart, host.strategy)
         plans[name] = replace(plan, arbiter=arbiters.setdefault(host.service, name))
-        if needed:
+        if needed and not host.retired:
             work.setdefault(host.service, []).append(name)
     for service, names in work.items():
-        mine = {name: host for name, host in hosts.items() if host.service == service}
+        mine = {name: host for name, host in hosts.items() if host.service == service and not host.retired}
         # Where a host has settled on the release, an earlier rollout has migrated for it.
         if hosts[names[0]].migrates and not any(host.seen["current"] == host.wanted for host in mine.values()):
             plans[names[0]] = replace(plans[names[0]], migrates=True)

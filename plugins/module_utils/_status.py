@@ -41,7 +41,9 @@ def _row(host: str, seen: t.Mapping[str, t.Any] | None) -> dict[str, str]:
 
 
 def _notes(seen: t.Mapping[str, t.Any], active: str) -> t.Iterator[str]:
-    if seen["ready"] is False:
+    if seen["retired"]:
+        yield "retired"
+    elif seen["ready"] is False:
         yield " ".join(seen["answer"].split())
     for name in SLOTS:
         slot = seen["slots"][name]

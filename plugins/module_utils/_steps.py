@@ -34,6 +34,15 @@ class Event:
     items: tuple[str, ...] = ()
 
     @property
+    def is_ours(self) -> bool:
+        return self.action.startswith(COLLECTION)
+
+    @property
+    def is_loop(self) -> bool:
+        """Whether this is the end of a loop, whose items had events of their own."""
+        return "results" in self.result
+
+    @property
     def failed(self) -> bool:
         return self.outcome in ("failed", "unreachable")
 
@@ -61,8 +70,8 @@ class Step:
 
 def step_of(event: Event) -> Step | None:
     """The step that a task took; None if it took none, or failed."""
-    tell = _TELLERS.get(event.action.removeprefix(COLLECTION)) if event.action.startswith(COLLECTION) else None
-    if tell is None or event.outcome not in ("ok", "changed") or "censored" in event.result:
+    tell = _TELLERS.get(event.action.removeprefix(COLLECTION)) if event.is_ours else None
+    if tell is None or event.outcome not in ("ok", "changed") or event.is_loop or "censored" in event.result:
         return None
     return tell(event.result, event.outcome == "changed")
 

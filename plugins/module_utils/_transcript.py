@@ -102,7 +102,7 @@ class Transcript:
     def _note(self, event: Event) -> None:
         step = step_of(event)
         if step is None:
-            if event.outcome == "changed":
+            if event.outcome == "changed" and not (event.is_ours and event.is_loop):
                 items = f" ({', '.join(event.items)})" if event.items else ""
                 verb = "would change" if self._check else "changed"
                 self._alike.setdefault(f"{verb} [{event.task}]{items}", []).append(event.host)

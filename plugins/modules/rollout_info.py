@@ -91,6 +91,10 @@ lasts:
   description: Whether the position of the switch survives a reboot.
   type: bool
   returned: success
+retired:
+  description: Whether the host was retired, so that no rollout starts anything on it.
+  type: bool
+  returned: success
 lease:
   description: The lease that a rollout holds or held when it ended too early; empty if there is none.
   type: dict

@@ -45,6 +45,15 @@ options:
     description: Id of a rollout whose process has ended. Filled in on the controller.
     type: str
     default: ""
+  renew:
+    description: Whether to fail unless the rollout holds the lease already. One that lost it must not go on.
+    type: bool
+    default: false
+  seize:
+    description:
+      - Whether to take the lease from a rollout that is at work, which then changes nothing any more. For emergencies.
+    type: bool
+    default: false
   ports:
     description: The ports of the service; given, the module also returns RV(seen).
     type: list
@@ -111,7 +120,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
-from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import HeldError, Lease, take
+from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import HeldError, Lease, renew, take
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
 SPEC: dict[str, t.Any] = {
@@ -122,6 +131,8 @@ SPEC: dict[str, t.Any] = {
     "process": {"type": "str", "default": ""},
     "ttl": {"type": "int", "default": 300},
     "dead": {"type": "str", "default": ""},
+    "seize": {"type": "bool", "default": False},
+    "renew": {"type": "bool", "default": False},
     "ports": {**PORTS["ports"], "required": False},
     "entry": {"type": "dict", "default": {}},
 }
@@ -130,7 +141,9 @@ SPEC: dict[str, t.Any] = {
 def hold(module: AnsibleModule, layout: Layout, held: Lease | None) -> Lease:
     params, now = module.params, time.time()
     wanted = Lease(params["rollout"], params["owner"], params["process"], now, now + params["ttl"])
-    lease = take(held, wanted, params["dead"])
+    # In check mode there is none to renew.
+    renewing = params["renew"] and not module.check_mode
+    lease = renew(held, wanted) if renewing else take(held, wanted, params["dead"], params["seize"])
     if not module.check_mode:
         if held is not None and held.rollout != lease.rollout:
             _state.record(layout, entry_of(held, now, {"outcome": "abandoned"}))

@@ -39,6 +39,15 @@ def test_an_event_knows_how_long_its_task_took(clock: Clock) -> None:
     assert (event.task, event.seconds, event.at) == ("app : shift | Start it", 2.5, 1002.5)
 
 
+def test_the_items_of_a_loop_take_their_time_together(clock: Clock) -> None:
+    watch, one = Watch(clock.now, clock.now), task()
+    watch.started("app1", one)
+    clock.sleep(1)
+    assert watch.ended(result(one, ansible_loop_var="slot"), "ok").seconds == 1
+    clock.sleep(1)
+    assert watch.ended(result(one), "ok").seconds == 2
+
+
 def test_who_is_waited_for(clock: Clock) -> None:
     watch, one = Watch(clock.now, clock.now), task()
     watch.started("app1", one)

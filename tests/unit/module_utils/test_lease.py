@@ -4,7 +4,14 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import LONGEST, HeldError, Lease, may_write, take
+from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import (
+    LONGEST,
+    HeldError,
+    Lease,
+    may_write,
+    renew,
+    take,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +31,17 @@ def test_renewing_keeps_the_time_it_was_taken() -> None:
     assert (renewed.taken, renewed.expires) == (100.0, 650.0)
 
 
+def test_renewing_works_as_long_as_nobody_else_took_it() -> None:
+    assert renew(OURS, wanted("r1", 350)).expires == 650.0
+    assert renew(OURS, wanted("r1", 500)).expires == 800.0
+
+
+@pytest.mark.parametrize("held", [None, OURS], ids=["free again", "of another rollout"])
+def test_a_lost_lease_is_never_renewed(held: Lease | None) -> None:
+    with pytest.raises(ValueError, match="rollout r2 does not hold the lease any more"):
+        renew(held, wanted("r2", 1000))
+
+
 def test_a_live_lease_is_refused_by_name() -> None:
     with pytest.raises(HeldError, match=r"rollout r1 of ann@control, begun 50 s ago; .* ends in 250 s"):
         take(OURS, wanted("r2", 150))
@@ -38,6 +56,10 @@ def test_the_lease_of_a_process_known_to_have_ended_is_taken_over() -> None:
     assert take(OURS, wanted("r2", 150), dead="r1").rollout == "r2"
     with pytest.raises(HeldError):
         take(OURS, wanted("r2", 150), dead="r0")
+
+
+def test_in_an_emergency_no_lease_counts() -> None:
+    assert take(OURS, wanted("r2", 150), seize=True).rollout == "r2"
 
 
 def test_a_clock_that_was_set_back_keeps_no_lease_alive() -> None:

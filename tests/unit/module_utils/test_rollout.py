@@ -245,6 +245,15 @@ def test_plan_fleet() -> None:
     }
 
 
+def test_a_retired_host_is_left_alone_and_missed_by_nobody() -> None:
+    retired = host("closed", V1) | {"retired": True}
+    here = state("notes", host("blue", V1, runs(V1)))
+    plans = plan_fleet({"app1": here, "app2": state("notes", retired), "app3": here})
+    assert [plan.batch for plan in plans.values()] == [0, NO_BATCH, 1]
+    hosts = {"a": host("blue", V1, runs(V1)), "b": host("blue", V1, runs(V1)), "c": retired}
+    assert in_place_batches(hosts, 1) == [["a"], ["b"]]
+
+
 @pytest.mark.parametrize(
     ("total", "wanted", "least"),
     [

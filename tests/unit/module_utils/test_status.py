@@ -18,6 +18,7 @@ def seen(**changes: t.Any) -> dict[str, t.Any]:
         "service": "notes",
         "slots": {"blue": EMPTY, "green": {"release": NEW, "since": "Sat 2026-01-03 10:20:30 UTC"}},
         "switch": "green",
+        "retired": False,
         "ready": True,
         "answer": "GET / answered 200",
         "lease": {},
@@ -52,6 +53,10 @@ def test_a_rollout_that_goes_on_is_one_line(live: bool, state: str) -> None:
     lease = {"rollout": "r1", "owner": "ann@control", "taken": 60.0, "live": live}
     line = status_lines({"app1": seen(lease=lease), "app2": seen(), "app3": seen(lease=lease)})[4]
     assert line.startswith(f"notes: rollout r1 of ann@control, since 1970-01-01 00:01:00Z, on app1, app3: {state}")
+
+
+def test_of_a_retired_host_nothing_is_wanted() -> None:
+    assert status_lines({"app1": seen(retired=True, ready=False, answer="connection refused")})[1].endswith("retired")
 
 
 def test_a_rollout_of_many_hosts_is_one_line_of_history() -> None:

@@ -60,6 +60,10 @@ def test_the_steps_of_other_collections_are_none() -> None:
     assert step_of(Event("app1", "acme.tools.slot", "task", "changed", stopped())) is None
 
 
+def test_a_loop_is_no_step_for_its_items_were() -> None:
+    assert told("slot", {"results": [stopped(), stopped()]}) == ""
+
+
 def test_a_step_counts_what_it_cut() -> None:
     step = step_of(Event("app1", "evenkeel.fleet.slot", "task", "changed", stopped(waited=1.0, connections=4)))
     assert step is not None

@@ -243,6 +243,15 @@ def test_of_a_loop_the_items_that_changed_are_named() -> None:
     assert "app1: changed [Make directories] (/a, /b)\n" in run.text()
 
 
+def test_of_a_loop_over_steps_each_is_told() -> None:
+    run = Run(1)
+    sides = {"before": {"release": OLD}, "after": {"slot": "blue", "running": False}}
+    one = {"changed": True, "diff": sides, "ansible_loop_var": "slot"}
+    run.task("app : stop | Stop it", FLEET + "slot", ["app1"], one)
+    run.task("app : stop | Stop it", FLEET + "slot", ["app1"], {"changed": True, "results": [one]})
+    assert run.text().splitlines()[0] == f"app1: stopped {OLD} in blue"
+
+
 def test_tasks_of_a_free_strategy_may_take_turns() -> None:
     run = Run(2)
     for host, task in [("app1", "A"), ("app2", "A"), ("app1", "B"), ("app2", "B")]:

@@ -30,7 +30,7 @@ TEXTS = {
     "nginx_sites[].maintenance_page",
 }
 # Never part of a configuration.
-ELSEWHERE = {"nginx_certificates", "nginx_unit", "nginx_acme_email"}
+ELSEWHERE = {"nginx_certificates", "nginx_unit", "nginx_acme_email", "nginx_maintenance_site"}
 
 
 def text_options(spec: dict[str, t.Any], where: str = "") -> t.Iterator[str]:
