@@ -20,7 +20,7 @@ PATIENT = {"app_gate_min_healthy": 10, "app_gate_timeout": 15}
 
 TAKE_PORT = """
 nft list table inet evenkeel_notes | grep -q 'to :8001' && port=8002 || port=8001
-systemd-run --quiet --unit=squatter --property=Type=exec python3 -m http.server $port
+systemd-run --quiet --collect --unit=squatter --property=Type=exec python3 -m http.server $port
 """
 # What stays free in a file system of its own is less than a release wants.
 FILL_DISK = """
@@ -60,6 +60,7 @@ BAD = {
     "is never ready": fault("never_ready", NOT_READY),
     "answers 500": fault("error_500", r"/ready answered 500, wanted 200"),
     "is ready without its database": fault("lying_ready", r"/ready answered 200, but database is False, wanted True"),
+    "is slow": fault("slow", r"/ready answered 200, but only after more than 1"),
     "flaps": fault("flapping_ready", NOT_READY, app_gate_min_healthy=3),
     "says another version": fault(
         "wrong_version", r"/version answered 200, but version is '0\.0\.0', wanted '1\.1\.0'"
@@ -68,7 +69,11 @@ BAD = {
         r"/version answered 200, but version is '1\.0\.0', wanted '1\.1\.0'",
         artifacts.settings_of(fleet.CACHE / "artifacts/notes-1.0.0.tar.gz"),
     ),
-    "finds its port taken": Bad(r"address already in use", spoil=TAKE_PORT, mend="systemctl stop squatter"),
+    "finds its port taken": Bad(
+        r"alone listens on port 800\d, got .*listens|address already in use",
+        spoil=TAKE_PORT,
+        mend="systemctl stop squatter",
+    ),
     "is for another machine": Bad(r"program notes is for aarch64, this host is x86_64", artifact=artifacts.foreign),
     "has no program": Bad(r"holds no program notes; it holds: share/about\.txt", artifact=artifacts.empty),
     "is truncated": Bad(r"truncated\.tar\.gz cannot be unpacked: ", artifact=artifacts.truncated),
@@ -79,6 +84,14 @@ BAD = {
     "holds a hard link that leads out": evil(r"'\.\./\.\./x' leads out", ("passwords", "hardlink", "../../x")),
     "holds a device": evil(r"'null'.*device", ("null", "device", "")),
     "writes through a link": evil(r"'\.\.' leads out", ("up", "symlink", ".."), ("up/evil", "file", "")),
+    "fails to migrate": Bad(
+        r"migration notes migrate nonsense of 1\.1\.0-\w+ failed, exit status \d",
+        {"app_migrate_command": ["notes", "migrate", "nonsense"]},
+    ),
+    "migrates for ever": Bad(
+        r"migration notes of 1\.1\.0-\w+ failed, it was stopped, for it took more than 2 s",
+        {"app_migrate_command": ["notes"], "app_migrate_timeout": 2},
+    ),
     "fills the disk": Bad(r"/opt/notes/releases: \d+ MiB are free, wanted \d+ MiB", spoil=FILL_DISK, mend=FREE_DISK),
     "lacks a secret": Bad(
         r"app_secrets cannot be evaluated: .*'vault_nowhere' is undefined",
