@@ -118,7 +118,8 @@ def copy_away(settings: Settings, name: str, every: t.Sequence[Backup], say: Say
     remote = Remote(settings)
     found = remote.listing(name)
     wrong = []
-    for backup in (backup for backup in every if backup.good):
+    # What was taken before there were recipients is in clear, and stays here.
+    for backup in (backup for backup in every if backup.good and (backup.of.sealed or not settings.recipients)):
         problem = remote.differs(name, backup, found)
         if problem and "remote" in backup.marks.passed:
             wrong.append(f"{remote.where(name, backup.id)}: {problem}; it was put there again")

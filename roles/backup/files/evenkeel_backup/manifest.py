@@ -50,6 +50,10 @@ class Manifest:
     def bytes(self) -> int:
         return sum(artifact.clear.bytes for artifact in self.artifacts)
 
+    @property
+    def sealed(self) -> bool:
+        return all(artifact.sealed for artifact in self.artifacts)
+
 
 @dataclass
 class Marks:

@@ -42,7 +42,8 @@ class Remote:
         """Every file of a set by its path below it."""
         words = ["lsjson", "--recursive", "--files-only", "--hash", "--hash-type=md5", self.where(name)]
         said = self.rclone(*words, accept=(0, *NOT_FOUND))
-        return {file["Path"]: file for file in json.loads(said or "[]")}
+        # Where there is nothing yet, rclone begins a list that it does not end.
+        return {file["Path"]: file for file in json.loads(said if said.rstrip().endswith("]") else "[]")}
 
     def put(self, name: str, backup: Backup) -> None:
         """The manifest last: what has one is whole."""

@@ -106,7 +106,7 @@ def plan(settings: Settings, name: str, wanted: str, remote: bool) -> dict[str, 
         "taken": of.taken,
         "age": time.time() - of.taken,
         "bytes": of.bytes,
-        "encrypted": any(one.sealed for one in of.artifacts),
+        "encrypted": of.sealed,
         "live": live(settings, name),
     }
 

@@ -1,0 +1,241 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Backups of files, for real and in a directory of their own: taken, damaged, found, kept, restored, taken back."""
+
+from __future__ import annotations
+
+import time
+import typing as t
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from evenkeel_backup import backup, job, keep, metrics, outcome, repository, restore, schedule, settings
+
+SET = "files/uploads"
+
+
+def quiet(_priority: int, _message: str) -> None:
+    return
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> settings.Settings:
+    uploads = tmp_path / "srv/uploads"
+    uploads.mkdir(parents=True)
+    (uploads / "file").write_bytes(b"first")
+    made = settings.Settings(
+        host="db1",
+        directory=tmp_path / "backups",
+        work=tmp_path / "work",
+        metrics=tmp_path / "metrics",
+        jobs={"backup": settings.Job("backup", schedule.parse("0 2 * * *"), 1)},
+        files=(settings.Files("uploads", (str(uploads),)),),
+        keep=keep.Policy(),
+        recheck=1 << 30,
+    )
+    job.prepare(made)
+    made.directory.mkdir()
+    return made
+
+
+def uploaded(here: settings.Settings) -> Path:
+    return Path(here.files[0].paths[0]) / "file"
+
+
+@pytest.fixture
+def taken(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> repository.Backup:
+    """A good backup, an hour old."""
+    now = time.time()
+    with monkeypatch.context() as patched:
+        patched.setattr(backup.time, "time", lambda: now - 3600)
+        return backup.take(here, SET, quiet)
+
+
+def ids(here: settings.Settings) -> list[str]:
+    return [found.id for found in repository.backups(here.directory, SET)]
+
+
+def test_a_backup_is_good_and_says_what_it_holds(here: settings.Settings, taken: repository.Backup) -> None:
+    assert taken.good
+    assert taken.of.facts["entries"] == 2
+    assert taken.damage(thorough=True) == ""
+    assert backup.back_up(here, quiet) == ("ok", "")
+    assert backup.restore_test(here, quiet) == ("ok", "")
+    newest = repository.backups(here.directory, SET)[-1]
+    assert set(newest.marks.passed) == {"read", "restored"}
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+DAMAGE: dict[str, t.Callable[[Path], object]] = {
+    "cut": lambda folder: (folder / "files.tar.gz").write_bytes((folder / "files.tar.gz").read_bytes()[:-1]),
+    "flipped": lambda folder: flip(folder / "files.tar.gz"),
+    "emptied": lambda folder: (folder / "files.tar.gz").write_bytes(b""),
+    "deleted": lambda folder: (folder / "files.tar.gz").unlink(),
+    "no manifest": lambda folder: (folder / "manifest.json").unlink(),
+    "strange manifest": lambda folder: (folder / "manifest.json").write_text("{}"),
+    "strange marks": lambda folder: (folder / "marks.json").write_text("[]"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_the_next_run_finds_the_damage_and_takes_a_good_one(
+    here: settings.Settings, taken: repository.Backup, damage: t.Callable[[Path], object]
+) -> None:
+    damage(taken.path)
+    assert backup.back_up(here, quiet)[0] == "damaged"
+    old, new = repository.backups(here.directory, SET)
+    assert not old.good
+    assert new.good
+    assert 'evenkeel_backup_copies{set="files/uploads",state="damaged"} 1' in job.collect(here, time.time()).render()
+
+
+def test_contents_are_read_again_within_the_limit_and_sizes_always(
+    here: settings.Settings, taken: repository.Backup
+) -> None:
+    flip(taken.path / "files.tar.gz")
+    assert backup.back_up(replace(here, recheck=0), quiet)[0] == "ok"
+    (taken.path / "files.tar.gz").write_bytes(b"")
+    assert backup.back_up(replace(here, recheck=0), quiet)[0] != "ok"
+
+
+def test_a_failing_producer_leaves_the_old_ones_and_nothing_else(
+    here: settings.Settings, taken: repository.Backup
+) -> None:
+    gone = replace(here, files=(settings.Files("uploads", ("/nonexistent/uploads",)),))
+    ended, message = backup.back_up(gone, quiet)
+    assert ended == "failed"
+    assert "/nonexistent/uploads is not there" in message
+    assert [path.name for path in (here.directory / SET).iterdir()] == [taken.id]
+
+
+def test_a_set_that_fails_stops_no_other(here: settings.Settings) -> None:
+    both = replace(here, files=(settings.Files("gone", ("/nonexistent/uploads",)), *here.files))
+    assert backup.back_up(both, quiet)[0] == "failed"
+    assert len(ids(here)) == 1
+
+
+def test_the_reserve_stays_free(here: settings.Settings, taken: repository.Backup) -> None:
+    ended, message = backup.back_up(replace(here, reserve=1 << 60), quiet)
+    assert ended == "space"
+    assert "make room" in message
+    assert ids(here) == [taken.id]
+
+
+def test_what_a_killed_run_left_is_swept(here: settings.Settings) -> None:
+    (repository.place(here.directory, SET) / "20200101T000000Z.part").mkdir()
+    assert backup.back_up(here, quiet)[0] == "ok"
+    assert not list((here.directory / SET).glob("*.part"))
+
+
+def test_a_dry_run_plans_and_removes_nothing(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    for hours in range(6, 0, -1):
+        monkeypatch.setattr(backup.time, "time", lambda at=now - hours * 3600: at)
+        backup.take(here, SET, quiet)
+    every = repository.backups(here.directory, SET)
+    planned = backup.thin_out(here, SET, every, quiet, dry_run=True)
+    assert len(ids(here)) == 6
+    assert backup.thin_out(here, SET, every, quiet) == planned
+    assert ids(here) == [found.id for found in every if found.id not in planned.remove]
+    assert len(planned.remove) == 3
+
+
+# ---- restores
+
+
+def test_a_restore_can_be_taken_back(here: settings.Settings, taken: repository.Backup) -> None:
+    uploaded(here).write_bytes(b"second")
+    report = restore.run(here, SET, "latest", quiet)
+    assert uploaded(here).read_bytes() == b"first"
+    assert report["id"] == taken.id
+    assert report["safety"] in ids(here)
+    restore.undo(here, SET, quiet)
+    assert uploaded(here).read_bytes() == b"second"
+    assert restore.discard(here, SET, quiet) == report["aside"]
+    assert sorted(path.name for path in uploaded(here).parents[1].iterdir()) == ["uploads"]
+
+
+def test_the_safety_copy_is_not_the_latest(here: settings.Settings, taken: repository.Backup) -> None:
+    uploaded(here).write_bytes(b"second")
+    restore.run(here, SET, "latest", quiet)
+    assert restore.plan(here, SET, "latest", remote=False)["id"] == taken.id
+
+
+class KilledError(BaseException):
+    """As good as SIGKILL: nobody handles it, though what is finally done is done."""
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("step", restore.STEPS["files"])
+def test_whoever_is_killed_leaves_the_one_or_the_other(
+    here: settings.Settings, taken: repository.Backup, monkeypatch: pytest.MonkeyPatch, step: str, after: bool
+) -> None:
+    uploaded(here).write_bytes(b"second")
+    real = restore.STEPS["files"][step]
+
+    def deadly(context: restore.Restore) -> None:
+        if after:
+            real(context)
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setitem(restore.STEPS["files"], step, deadly)
+        with pytest.raises(KilledError):
+            restore.run(here, SET, "latest", quiet)
+    assert uploaded(here).read_bytes() == (b"first" if step == "switch" and after else b"second")
+    restore.run(here, SET, taken.id, quiet, safety=False)
+    assert uploaded(here).read_bytes() == b"first"
+
+
+def test_a_damaged_backup_is_not_restored(here: settings.Settings, taken: repository.Backup) -> None:
+    uploaded(here).write_bytes(b"second")
+    flip(taken.path / "files.tar.gz")
+    with pytest.raises(outcome.DamagedError, match="not what was backed up"):
+        restore.run(here, SET, "latest", quiet)
+    assert uploaded(here).read_bytes() == b"second"
+
+
+# ---- jobs
+
+
+def test_a_job_that_hangs_is_ended(here: settings.Settings) -> None:
+    def hang() -> tuple[str, str]:
+        time.sleep(60)
+        return "ok", ""
+
+    assert job.run(here, "backup", hang) == 124
+    record = job.read_record(here, "backup")
+    assert (record.outcome, record.failures, record.running) == ("timeout", 1, False)
+    assert 'evenkeel_job_exit_code{job="backup"} 124' in (here.metrics / metrics.NAME).read_text()
+
+
+def test_two_at_once_are_one_and_a_skipped_one(here: settings.Settings) -> None:
+    inner: list[int] = []
+
+    def work() -> tuple[str, str]:
+        inner.append(job.run(here, "backup", lambda: ("ok", "")))
+        return "ok", ""
+
+    assert job.run(here, "backup", work) == 0
+    assert inner == [75]
+    assert job.read_record(here, "backup").skipped == 1
+
+
+def test_a_mistake_of_ours_is_told_like_any_failure(here: settings.Settings) -> None:
+    def work() -> tuple[str, str]:
+        raise AttributeError("oops")
+
+    assert job.run(here, "backup", work) == 1
+    assert job.read_record(here, "backup").message == "AttributeError: oops"
+
+
+def test_a_missed_run_is_overdue_until_one_has_begun(here: settings.Settings) -> None:
+    assert job.overdue(here, time.time()) == ["backup"]
+    job.run(here, "backup", lambda: ("failed", "no"))
+    assert job.overdue(here, time.time()) == []
