@@ -212,9 +212,10 @@ class HostState:
         return bool(self.seen.get("retired"))
 
     @property
-    def serves(self) -> bool:
+    def is_up(self) -> bool:
+        """Whether users of the host reach an instance that runs."""
         slot = self.seen["slots"].get(self.seen["switch"])
-        return bool(slot and slot["running"] and self.ready is not False)
+        return bool(slot and slot["running"])
 
 
 def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
@@ -247,23 +248,25 @@ def _batches(
 ) -> t.Iterator[list[str]]:
     """The hosts of each batch. Of those that serve now, no more are closed at once than may be missing."""
     first = hosts[names[0]]
-    up = {name for name, host in hosts.items() if host.serves}
     least = least_available(len(hosts), first.min_available)
-    # Whoever serves nobody anyway costs nothing, and adds to those that serve once it is done.
-    queue = sorted(names, key=lambda name: name in up and name in closing)
+    up = {name for name, host in hosts.items() if host.is_up}
+    well = {name for name in up if hosts[name].ready is not False}
+    # Whoever serves nobody anyway costs nothing, and adds to those that serve once it is done. One that is up and not
+    # ready may be cured by the release, but may as well be ready by the time it is closed.
+    queue = sorted(names, key=lambda name: (name in closing) * ((name in up) + (name in well)))
     number = 0
     while queue:
         batch: list[str] = []
-        spare = len(up) - least
         for name in queue[: _batch_size(first.batches, number, len(names))]:
-            spare -= name in up and name in closing
-            if spare < 0 and name in closing and name in up:
+            away = {other for other in (*batch, name) if other in closing}
+            if any(name in some & away and len(some - away) < least for some in (up, well)):
                 break
             batch.append(name)
         if not batch:
-            raise ValueError(_too_few(service, sorted(set(hosts) - up), len(hosts), least))
+            raise ValueError(_too_few(service, sorted(set(hosts) - well), len(hosts), least))
         yield batch
         up.update(batch)
+        well.update(batch)
         queue = queue[len(batch) :]
         number += 1
 

@@ -331,12 +331,24 @@ def test_in_place_is_refused_where_too_few_would_serve(
         in_place_batches(hosts, least)
 
 
-def test_hosts_that_are_not_ready_do_not_count_as_serving() -> None:
+@pytest.mark.parametrize(
+    ("ready", "least", "batches"),
+    [
+        # Who is not ready goes first and counts as missing.
+        ({"a": True, "b": False, "c": True}, 1, {"b": 0, "a": 0, "c": 1}),
+        ({"a": True, "b": False, "c": True}, 2, {"b": 0, "a": 1, "c": 2}),
+        # Nobody is: perhaps the release is the cure, but not on all at once, for they may be ready again by then.
+        ({"a": False, "b": False, "c": False}, 2, {"a": 0, "b": 1, "c": 2}),
+    ],
+)
+def test_hosts_that_are_not_ready_are_missing_and_still_not_closed_all_at_once(
+    ready: dict[str, bool], least: int, batches: dict[str, int]
+) -> None:
     states = {
-        name: HostState("notes", V2, (1,), OPEN, strategy="in_place", min_available=1, ready=ready)
-        for name, ready in {"a": True, "b": False}.items()
+        name: HostState("notes", V2, ("100%",), OPEN, strategy="in_place", min_available=least, ready=ready[name])
+        for name in ready
     }
-    assert {name: plan.batch for name, plan in plan_fleet(states).items()} == {"a": 1, "b": 0}
+    assert {name: plan.batch for name, plan in plan_fleet(states).items()} == batches
 
 
 SITUATION = st.sampled_from([seen for seen, _planned in SITUATIONS.values()])
