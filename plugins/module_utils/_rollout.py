@@ -217,6 +217,10 @@ class HostState:
         slot = self.seen["slots"].get(self.seen["switch"])
         return bool(slot and slot["running"])
 
+    @property
+    def serves(self) -> bool:
+        return self.is_up and self.ready is not False
+
 
 def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
     """A plan for every host, in inventory order. Batches never straddle services; services go side by side.
@@ -250,7 +254,7 @@ def _batches(
     first = hosts[names[0]]
     least = least_available(len(hosts), first.min_available)
     up = {name for name, host in hosts.items() if host.is_up}
-    well = {name for name in up if hosts[name].ready is not False}
+    well = {name for name, host in hosts.items() if host.serves}
     # Whoever serves nobody anyway costs nothing, and adds to those that serve once it is done. One that is up and not
     # ready may be cured by the release, but may as well be ready by the time it is closed.
     queue = sorted(names, key=lambda name: (name in closing) * ((name in up) + (name in well)))

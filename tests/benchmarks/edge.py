@@ -98,9 +98,7 @@ def main() -> None:
     wanted = parser.parse_args()
     inventory = CACHE / FLEET / "inventory/addresses.yml"
     if not inventory.exists():
-        sys.exit(
-            "edge: wanted the fleet of the scenario edge, which is not up; run: molecule converge -s edge"
-        )
+        sys.exit("edge: wanted the fleet of the scenario edge, which is not up; run: molecule converge -s edge")
     hosts = yaml.safe_load(inventory.read_text())["all"]["hosts"]
     balancer, app = hosts[BALANCER]["ansible_host"], hosts[APP]["ansible_host"]
     urls = {
@@ -119,18 +117,10 @@ def main() -> None:
     finally:
         on(BALANCER, "nginx", "-c", "/run/plain.conf", "-s", "quit")
     print(f"{'':8}{'requests/s':>12}{'p99 ms':>10}{'requests':>12}{'p99':>8}")
-    rates = {
-        name: statistics.median(rate for rate, _p99 in rounds)
-        for name, rounds in seen.items()
-    }
-    tails = {
-        name: statistics.median(p99 for _rate, p99 in rounds)
-        for name, rounds in seen.items()
-    }
+    rates = {name: statistics.median(rate for rate, _p99 in rounds) for name, rounds in seen.items()}
+    tails = {name: statistics.median(p99 for _rate, p99 in rounds) for name, rounds in seen.items()}
     for name in urls:
-        ratios = (
-            f"{rates[name] / rates['plain']:11.2f}x{tails[name] / tails['plain']:7.2f}x"
-        )
+        ratios = f"{rates[name] / rates['plain']:11.2f}x{tails[name] / tails['plain']:7.2f}x"
         print(f"{name:8}{rates[name]:12.0f}{tails[name]:10.1f}{ratios}")
 
 

@@ -42,7 +42,7 @@ class Answers:
         self.answers = list(answers)
         self.asked: list[dict[str, t.Any]] = []
 
-    def __call__(self, _plugin: t.Any, module_name: str, module_args: dict[str, t.Any], **_more: t.Any) -> t.Any:
+    def __call__(self, module_name: str, module_args: dict[str, t.Any], **_more: t.Any) -> t.Any:
         assert module_name == "evenkeel.fleet.rollout_lease"
         self.asked.append(module_args)
         return self.answers.pop(0)
@@ -54,9 +54,7 @@ def held_by(process: str) -> dict[str, t.Any]:
 
 def ask(act: Act, monkeypatch: pytest.MonkeyPatch, *answers: dict[str, t.Any]) -> tuple[dict[str, t.Any], Answers]:
     said = Answers(*answers)
-    monkeypatch.setattr(
-        ActionModule, "_execute_module", lambda plugin, **arguments: said(plugin, **arguments), raising=True
-    )
+    monkeypatch.setattr(ActionModule, "_execute_module", said)
     return act(ActionModule, {}, **WANTED), said
 
 
