@@ -61,7 +61,7 @@ def test_ordinary_traffic_is_not_held_back() -> None:
     assert answer.status == 201
     with concurrent.futures.ThreadPoolExecutor(60) as many:
         assert {
-            answer.status for answer, _body in many.map(lambda _: ask("notes.test", "/sleep?ms=200"), range(60))
+            answer.status for answer, _body in many.map(lambda _number: ask("notes.test", "/sleep?ms=200"), range(60))
         } == {200}
 
 
@@ -84,7 +84,7 @@ def test_who_asks_too_often_is_told_so_and_health_checks_never_are() -> None:
 
 def test_too_many_at_a_time_are_told_so() -> None:
     with concurrent.futures.ThreadPoolExecutor(30) as many:
-        answers = list(many.map(lambda _: ask("crowded.test", "/sleep?ms=500"), range(30)))
+        answers = list(many.map(lambda _number: ask("crowded.test", "/sleep?ms=500"), range(30)))
     statuses = [answer.status for answer, _body in answers]
     assert statuses.count(200) >= 10
     assert set(statuses) == {200, 429}
