@@ -93,7 +93,8 @@ SPEC: dict[str, t.Any] = {
     "links": {"type": "dict", "default": {}},
 }
 
-READABLE, EXECUTABLE = 0o644, 0o755
+READABLE = 0o644
+EXECUTABLE = 0o755
 
 
 def read_tree(root: str) -> dict[str, str]:
