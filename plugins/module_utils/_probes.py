@@ -44,7 +44,7 @@ class Probe:
 
     def __init__(self, name: str, timeout: float, look: Look) -> None:
         self.name, self.timeout, self._look = name, timeout, look
-        self._thread = threading.Thread()
+        self._thread: threading.Thread | None = None
         self._answer: Answer | None = None
         self._late = False
         self._deadline = 0.0
@@ -55,14 +55,15 @@ class Probe:
 
     def begin(self) -> None:
         # Whoever still hangs since the last look is not asked once more.
-        self._late = self._thread.is_alive()
+        self._late = self._thread is not None and self._thread.is_alive()
         if not self._late:
             self._answer, self._deadline = None, time.monotonic() + self.timeout + GRACE
             self._thread = threading.Thread(target=self._ask, daemon=True)
             self._thread.start()
 
     def end(self) -> Answer:
-        self._thread.join(max(0.0, self._deadline - time.monotonic()))
+        if self._thread is not None:
+            self._thread.join(max(0.0, self._deadline - time.monotonic()))
         if self._late or self._answer is None:
             text = f"{self.name} gave no answer within {self.timeout} s"
             return Answer(False, text, expected=f"an answer within {self.timeout} s", got="none")

@@ -22,7 +22,7 @@ class Connection:
 def parse(environment: str) -> Connection | None:
     """The connection in an environment such as that of ``/proc/<pid>/environ``."""
     for entry in environment.split("\0"):
-        name, _, value = entry.partition("=")
+        name, _equals, value = entry.partition("=")
         words = value.split()
         if name == "SSH_CONNECTION" and len(words) == 4:
             return Connection(words[0], int(words[1]), int(words[3]))

@@ -27,7 +27,7 @@ def parse(said: str) -> dict[str, list[str]]:
     """The output of ``sshd -T``: all values by keyword."""
     found: dict[str, list[str]] = {}
     for line in said.splitlines():
-        name, _, value = line.partition(" ")
+        name, _space, value = line.partition(" ")
         found.setdefault(name.lower(), []).append(value)
     return found
 

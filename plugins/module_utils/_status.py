@@ -9,7 +9,7 @@ import typing as t
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS
 
-Seen = t.Mapping[str, t.Mapping[str, t.Any] | None]
+Seen = t.Mapping[str, t.Optional[t.Mapping[str, t.Any]]]
 
 STATUS = ("host", "service", "release", "slot", "since", "ready", "switch", "note")
 HISTORY = ("when", "who", "service", "from", "to", "outcome", "took", "cut", "hosts")

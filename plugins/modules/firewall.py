@@ -49,7 +49,7 @@ options:
     type: list
     elements: dict
     default: []
-    options:
+    suboptions:
       ports:
         description: Ports, by the number the client asks for. V(vrrp) has none.
         type: list
@@ -72,7 +72,7 @@ options:
     type: list
     elements: dict
     default: []
-    options:
+    suboptions:
       user:
         description: Name of the user.
         type: str
@@ -82,7 +82,7 @@ options:
         type: list
         elements: dict
         default: []
-        options:
+        suboptions:
           ports:
             description: Ports.
             type: list

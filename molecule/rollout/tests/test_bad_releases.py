@@ -117,7 +117,7 @@ def good_release(notes: Service) -> None:
 @contextmanager
 def spoilt(service: Service, bad: Bad) -> Iterator[None]:
     """The service's first host, which is the canary, while something is wrong with it."""
-    host = next(iter(service.addresses))
+    host = min(service.addresses)
     if bad.spoil:
         service.on(host, bad.spoil)
     try:

@@ -271,7 +271,7 @@ def test_a_probe_that_hangs_holds_up_nobody_and_is_not_asked_again() -> None:
 
     look_at_both = side_by_side([Probe("deaf", 0.1, hang), slow("b", 0)])
     began = time.monotonic()
-    for _ in range(3):
+    for _look in range(3):
         assert look_at_both() == Answer(False, "deaf gave no answer within 0.1 s")
     assert time.monotonic() - began < 2
     assert asked == [1]

@@ -127,7 +127,7 @@ def check_space(restore: Restore) -> None:
     """Before anything is written: the clear files, and what they become, have to fit beside what is live."""
     of = restore.of
     needed = int(MARGIN * sets.size_restored(of.facts, of.bytes))
-    for path in {restore.settings.work, target_of(restore)}:
+    for path in sorted({restore.settings.work, target_of(restore)}):
         room = repository.free_bytes(path) - restore.settings.reserve
         if room < needed:
             raise SpaceError(f"{path} has {max(room, 0)} bytes free beyond the reserve; the restore needs {needed}")
