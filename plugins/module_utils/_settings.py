@@ -88,6 +88,9 @@ FORMATS: dict[str, Format] = {
     "rclone_remote": Format(
         r"[a-z][a-z0-9_]*:[A-Za-z0-9._/@+~-]*", "a remote such as offsite:backups, its name of a-z, 0-9 and _"
     ),
+    "redis_pattern": Format(
+        r"[A-Za-z0-9_.:*?\[\]/@+~-]+", "a pattern of keys of letters, digits and _ . : * ? [ ] / @ + ~ -"
+    ),
     "sshd_keyword": Format(
         r"(?i)(?!(match|include)$)[A-Za-z][A-Za-z0-9]+", "a keyword of sshd_config, not Match or Include"
     ),

@@ -37,8 +37,8 @@ options:
         V(hosts_available), V(identifier), V(memory_limit), V(metric_name), V(minisign_key), V(network),
         V(nginx_path), V(nginx_size), V(number), V(path_glob), V(port), V(positive_count), V(positive_number),
         V(proportion), V(rclone_remote), V(relative_path), V(server_name), V(service_name), V(setting_name),
-        V(sha256), V(single_line), V(size), V(sql_identifier), V(sshd_keyword), V(status_pattern), V(sysctl_name),
-        V(url), V(url_path), V(user_name) and V(version).
+        V(redis_pattern), V(sha256), V(single_line), V(size), V(sql_identifier), V(sshd_keyword),
+        V(status_pattern), V(sysctl_name), V(url), V(url_path), V(user_name) and V(version).
       - After the name of a format C(?) lets an empty text pass as well.
     type: dict
     default: {}

@@ -39,6 +39,7 @@ PURE = [
     "_lease",
     "_nginx",
     "_record",
+    "_redis_acl",
     "_release",
     "_rollout",
     "_settings",

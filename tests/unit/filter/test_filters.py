@@ -8,11 +8,11 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.evenkeel.fleet.plugins.filter import addresses, exec_words, to_unit, with_addresses
+from ansible_collections.evenkeel.fleet.plugins.filter import addresses, exec_words, redis_acl, to_unit, with_addresses
 
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
     name: function
-    for plugin in (addresses, exec_words, to_unit, with_addresses)
+    for plugin in (addresses, exec_words, redis_acl, to_unit, with_addresses)
     for name, function in plugin.FilterModule().filters().items()
 }
 
@@ -30,6 +30,10 @@ def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
 
 
+def test_redis_acl() -> None:
+    assert FILTERS["redis_acl"]([], admin="a", password="b", nameless=True) == {"default": "on ~* &* +@all"}
+
+
 def test_with_addresses() -> None:
     rules = {"rules": [{"ports": [1], "from": ["app", "any"]}], "egress": [{"user": "to", "rules": [{"to": ["a"]}]}]}
     assert FILTERS["with_addresses"](rules, {"app": ["a"]}, {"a": {"ansible_host": "192.0.2.1"}}) == {
@@ -43,6 +47,7 @@ def test_with_addresses() -> None:
     [
         ("addresses", (["nobody"], {}, {}), "nobody is neither a group nor a host"),
         ("exec_words", (["a\nb"],), "exec_words: "),
+        ("redis_acl", ([], "a", "b", False), "nobody would get in"),
         ("with_addresses", ({"from": ["nobody"]}, {}, {}), "nobody is neither a group nor a host"),
         ("to_unit", ({"Service": {"User": "a\nb"}},), "to_unit: User: "),
     ],

@@ -29,6 +29,8 @@ def login() -> tuple[list[str], dict[str, str]]:
     words = ["redis-cli", "--no-auth-warning", "-p", port[-1] if port else "6379"]
     if not password:
         return words, {}
+    if re.search(r"^user evenkeel ", text, re.MULTILINE):
+        words += ["--user", "evenkeel"]
     quoted, plain = password[-1]
     return words, {"REDISCLI_AUTH": re.sub(r"\\(.)", r"\1", quoted) if quoted else plain}
 
