@@ -60,7 +60,7 @@ BAD = {
     "is never ready": fault("never_ready", NOT_READY),
     "answers 500": fault("error_500", r"/ready answered 500, wanted 200"),
     "is ready without its database": fault("lying_ready", r"/ready answered 200, but database is False, wanted True"),
-    "is slow": fault("slow", r"/ready answered 200, but only after more than 1"),
+    "is slow": fault("slow", r"/ready answered 200, but only after more than 2\.0 s"),
     "flaps": fault("flapping_ready", NOT_READY, app_gate_min_healthy=3),
     "says another version": fault(
         "wrong_version", r"/version answered 200, but version is '0\.0\.0', wanted '1\.1\.0'"
