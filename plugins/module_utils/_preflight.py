@@ -73,8 +73,8 @@ def summary(service: str, plans: t.Mapping[str, HostPlan], settings: t.Mapping[s
     said = [
         f"strategy {next(iter(mine.values())).strategy}",
         f"batches of {', '.join(sizes)}",
-        f"gate wants {', '.join(probes)} for {settings['app_gate_min_healthy']:g} s,"
-        f" with traffic for {settings['app_bake_min_healthy']:g} s",
+        f"gate wants {', '.join(probes)} for {float(settings['app_gate_min_healthy']):g} s,"
+        f" with traffic for {float(settings['app_bake_min_healthy']):g} s",
     ]
     said += [f"{' '.join(settings['app_migrate_command'])} on {name} first" for name in mine if mine[name].migrates]
     return f"{service}: {'; '.join(said)}"

@@ -87,7 +87,8 @@ def test_summary() -> None:
         "app_ready_json": {"database": True},
         "app_version_path": "/version",
         "app_gate_min_healthy": 10.0,
-        "app_bake_min_healthy": 2.5,
+        # As text, which is what -e gives.
+        "app_bake_min_healthy": "2.5",
         "app_migrate_command": ["notes", "migrate"],
     }
     plans = {f"h{number}": HostPlan("notes", V1, V2, "", "green", "blue", batch=min(number, 1)) for number in range(3)}
