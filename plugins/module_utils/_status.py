@@ -9,7 +9,8 @@ import typing as t
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS
 
-Seen = t.Mapping[str, t.Optional[t.Mapping[str, t.Any]]]
+# By host, what was seen there, or None.
+Seen = t.Mapping[str, t.Any]
 
 STATUS = ("host", "service", "release", "slot", "since", "ready", "switch", "note")
 HISTORY = ("when", "who", "service", "from", "to", "outcome", "took", "cut", "hosts")
