@@ -27,8 +27,11 @@ def list_table(table: str) -> dict[str, t.Any] | None:
 
 
 def list_text(table: str) -> str:
-    """The table as nft prints it for people, without the counts in it; empty where there is no such table."""
-    answer = _run("--stateless", "list", "table", "inet", table)
+    """The table as nft prints it for people, without the counts in it; empty where there is no such table.
+
+    Names are left out as well: what a number is called changes with the packages of the host.
+    """
+    answer = _run("--stateless", "--numeric", "list", "table", "inet", table)
     if answer.returncode != 0:
         if "No such file or directory" in answer.stderr:
             return ""
