@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import typing as t
 from dataclasses import asdict, dataclass, field, replace
@@ -94,7 +95,7 @@ def count(series: t.Iterable[Series], names: Names) -> Counters:
     buckets: dict[str, float] = {}
     with_status = without_status = 0
     for name, labels, value in series:
-        if value != value or not names.wants(name) or set(labels.values()) & set(names.ignore):
+        if math.isnan(value) or not names.wants(name) or set(labels.values()) & set(names.ignore):
             continue
         if name == START:
             start = max(start, value)

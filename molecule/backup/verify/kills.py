@@ -39,12 +39,12 @@ def program(*words: str) -> str:
 READ: dict[str, t.Callable[[], str]] = {
     "database/notes": lambda: psql("SELECT text FROM marker"),
     "redis": lambda: in_redis("GET", "marker"),
-    "files/uploads": lambda: UPLOAD.read_text(),
+    "files/uploads": UPLOAD.read_text,
 }
 WRITE: dict[str, t.Callable[[str], object]] = {
     "database/notes": lambda text: psql(f"DROP TABLE IF EXISTS marker; CREATE TABLE marker AS SELECT '{text}' AS text"),
     "redis": lambda text: in_redis("SET", "marker", text),
-    "files/uploads": lambda text: UPLOAD.write_text(text),
+    "files/uploads": UPLOAD.write_text,
 }
 
 

@@ -72,14 +72,14 @@ def test_bodies_have_a_limit() -> None:
 
 
 def test_who_asks_too_often_is_told_so_and_health_checks_never_are() -> None:
-    seen = [ask("limited.test") for _ in range(12)]
+    seen = [ask("limited.test") for _ask in range(12)]
     statuses = [answer.status for answer, _body in seen]
     assert statuses[:5] == [200] * 5
     assert set(statuses[5:]) == {200, 429} or set(statuses[5:]) == {429}
     assert [answer.headers["Retry-After"] for answer, _body in seen if answer.status == 429].count(
         "1"
     ) == statuses.count(429)
-    assert {ask("limited.test", "/health")[0].status for _ in range(20)} == {200}
+    assert {ask("limited.test", "/health")[0].status for _ask in range(20)} == {200}
 
 
 def test_too_many_at_a_time_are_told_so() -> None:
