@@ -22,7 +22,12 @@ SCREEN_LINES = 40
 # Names every task when it begins.
 TASK_BY_TASK = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
 
-ENVIRONMENT = {"ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
+# Molecule asks for colours in all that runs below it.
+ENVIRONMENT = {
+    "ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"),
+    "ANSIBLE_NOCOLOR": "1",
+    "ANSIBLE_FORCE_COLOR": "0",
+}
 
 # Everything that a rollout may have changed, as text: releases and links with modes and digests, switch, units, lease.
 STATE = """
@@ -78,9 +83,7 @@ class Play:
         self.process = subprocess.Popen(
             command,
             cwd=fleet.CHECKOUT,
-            env=os.environ
-            | {"ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"}
-            | environment,
+            env=os.environ | ENVIRONMENT | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,

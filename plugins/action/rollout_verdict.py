@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 import typing as t
+from dataclasses import replace
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostPlan
@@ -30,14 +31,21 @@ class ActionModule(ActionBase):
         result: dict[str, t.Any] = super().run(tmp, task_vars)
         variables = task_vars or {}
         _validated, arguments = self.validate_argument_spec(
-            {"plan": {"type": "dict", "required": True}, "batch": {"type": "int", "default": NO_BATCH}}
+            {
+                "plan": {"type": "dict", "required": True},
+                "batch": {"type": "int", "default": NO_BATCH},
+                "settled": {"type": "bool", "default": False},
+            }
         )
         plan, batch = arguments["plan"], arguments["batch"]
         plans = {host: HostPlan(**mine) for host, mine in plan["hosts"].items()}
         hosts = {host: variables["hostvars"][host] for host in plans}
         settings = {plans[name].service: host["__app_check"]["settings"] for name, host in hosts.items()}
 
-        verdict = verdict_so_far(plans, hosts, variables["ansible_play_hosts"], earlier(variables, plan["rollout"]))
+        before = earlier(variables, plan["rollout"])
+        verdict = verdict_so_far(plans, hosts, variables["ansible_play_hosts"], before)
+        if arguments["settled"]:
+            verdict = replace(verdict, kept=[name for name in settings if name not in before["failed_services"]])
         if batch != NO_BATCH:
             verdict = begin(plans, verdict, batch, overdue(settings, time.time() - plan["began"]))
         frozen = [service for service in settings if freezes(settings[service], plan["target"], verdict, service)]
@@ -97,5 +105,7 @@ def overdue(settings: t.Mapping[str, t.Mapping[str, t.Any]], seconds: float) -> 
 
 def freezes(settings: t.Mapping[str, t.Any], target: str, verdict: Verdict, service: str) -> bool:
     """Whether a service's hosts stay as they are. Before its first batch began there is nothing to freeze."""
+    if service in verdict.kept:
+        return False
     wanted = settings["app_on_failure"] == "freeze" or (settings["app_irreversible"] and target == "staged")
     return bool(wanted) and verdict.has_failed(service) and service in verdict.begun

@@ -19,12 +19,14 @@ Failed = dict[str, dict[str, str]]
 class Verdict:
     """``failed`` has, by service, the hosts that failed and why; ``begun`` the last batch that began, by service.
 
-    ``stranded`` are the hosts that could not be reached or brought back.
+    ``stranded`` are the hosts that could not be reached or brought back. ``kept`` are the services whose release was
+    kept before one of their hosts failed: the others stay on it.
     """
 
     failed: Failed
     begun: t.Mapping[str, int]
     stranded: t.Collection[str] = ()
+    kept: t.Collection[str] = ()
 
     def has_failed(self, service: str) -> bool:
         return bool(self.failed.get(service))
@@ -117,6 +119,8 @@ def outcomes(plans: t.Mapping[str, HostPlan], verdict: Verdict, frozen: t.Collec
             made[name] = "kept"
         elif name in verdict.stranded:
             made[name] = "stranded"
+        elif plan.service in verdict.kept:
+            made[name] = "kept"
         elif plan.service in frozen or steps[name] == NO_STEP:
             made[name] = "frozen"
         else:
@@ -139,6 +143,9 @@ def verdict_text(
         mine = [name for name, plan in plans.items() if plan.service == service and name in ended]
         releases = ", ".join(sorted({plans[name].release_to for name in mine}))
         sentences += [f"{host}: {cause}." for host, cause in hosts.items()]
+        if service in verdict.kept:
+            sentences.append(f"{service} {releases} was kept on the others; run the playbook site again to go on.")
+            continue
         if service in frozen:
             sentences.append(f"{service} {releases} was not kept, and every host is left as it is:")
             sentences += [f"{name} {_state(seen[name])};" for name in mine if name in seen and name in ended]

@@ -32,6 +32,10 @@ options:
     description: The batch that begins now, unless its service has failed or its time is up; -1 for none.
     type: int
     default: -1
+  settled:
+    description: Whether the hosts have done what the verdict before asked for. Who fails from then on undoes nothing.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""

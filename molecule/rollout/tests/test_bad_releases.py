@@ -74,7 +74,7 @@ BAD = {
         spoil=TAKE_PORT,
         mend="systemctl stop squatter",
     ),
-    "is for another machine": Bad(r"program notes is for aarch64, this host is x86_64", artifact=artifacts.foreign),
+    "is for another machine": Bad(r"program notes is for aarch64, wanted x86_64", artifact=artifacts.foreign),
     "has no program": Bad(r"holds no program notes; it holds: share/about\.txt", artifact=artifacts.empty),
     "is truncated": Bad(r"truncated\.tar\.gz cannot be unpacked: ", artifact=artifacts.truncated),
     "has another checksum": Bad(r"its sha256 is \w{64}, wanted a{64}", {"app_artifact_sha256": "a" * 64}),
@@ -90,7 +90,9 @@ BAD = {
     ),
     "migrates for ever": Bad(
         r"migration notes of 1\.1\.0-\w+ failed, it was stopped, for it took more than 2 s",
-        {"app_migrate_command": ["notes"], "app_migrate_timeout": 2},
+        {"app_migrate_command": ["notes", "--config", "/var/lib/notes/never"], "app_migrate_timeout": 2},
+        spoil="mkfifo --mode=0644 /var/lib/notes/never",
+        mend="rm /var/lib/notes/never",
     ),
     "fills the disk": Bad(r"/opt/notes/releases: \d+ MiB are free, wanted \d+ MiB", spoil=FILL_DISK, mend=FREE_DISK),
     "lacks a secret": Bad(

@@ -114,6 +114,16 @@ NOW = {
 }
 
 
+def test_whoever_is_lost_after_the_release_was_kept_undoes_nothing() -> None:
+    verdict = Verdict({"a": {"a1": "gone"}, "b": {}}, {"a": 0, "b": 0}, stranded=["a1"], kept=["a", "b"])
+    made = outcomes(PLANS, verdict, [])
+    assert made.pop("a1") == "stranded"
+    assert set(made.values()) == {"kept"}
+    text = verdict_text(PLANS, verdict, [], NOW)
+    assert text.startswith("a1: gone. a ")
+    assert text.endswith(" was kept on the others; run the playbook site again to go on.")
+
+
 def test_the_text_has_the_cause_first() -> None:
     text = verdict_text(PLANS, Verdict({"a": {"a1": "GET /ready answered 503"}, "b": {}}, {"a": 0}), [], NOW)
     assert text == (f"a1: GET /ready answered 503. a {V2} was not kept; every host is back on what it ran before.")
