@@ -89,7 +89,7 @@ BAD = {
         {"app_migrate_command": ["notes", "migrate", "nonsense"]},
     ),
     "migrates for ever": Bad(
-        r"migration notes of 1\.1\.0-\w+ failed, it was stopped, for it took more than 2 s",
+        r"migration notes --config \S+ of 1\.1\.0-\w+ failed, it was stopped, for it took more than 2 s",
         {"app_migrate_command": ["notes", "--config", "/var/lib/notes/never"], "app_migrate_timeout": 2},
         spoil="mkfifo --mode=0644 /var/lib/notes/never",
         mend="rm /var/lib/notes/never",
