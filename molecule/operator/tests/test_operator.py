@@ -40,8 +40,9 @@ def test_a_new_host_serves_as_soon_as_it_is_listed(notes: Service, load: Callabl
     assert done.status == 0, done.output
     assert "app3: started 1.0.0-" in done.output
     assert report["by_instance"]["app3"] > 0
-    # nginx before 1.27.4 closes idle connections when it is reloaded, each once. Nothing else may fail.
-    assert set(report["by_error"]) <= {"closed"}, report["first_failures"]
+    # nginx before 1.27.4 closes idle connections when it is reloaded, each once, and resets those on which a request
+    # comes just then. Nothing else may fail.
+    assert set(report["by_error"]) <= {"closed", "reset"}, report["first_failures"]
     assert report["failed"] <= 16
 
 
