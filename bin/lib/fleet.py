@@ -237,8 +237,9 @@ def down(fleet: str, inventory: str) -> None:
         run("docker", "rm", "--force", "--volumes", *containers)
     if run("docker", "network", "ls", "--quiet", "--filter", f"label=evenkeel.fleet={fleet}"):
         run("docker", "network", "rm", fleet)
-    shutil.rmtree(CACHE / fleet, ignore_errors=True)
-    shutil.rmtree(inventory, ignore_errors=True)
+    for made in (CACHE / fleet, Path(inventory)):
+        if made.exists():
+            shutil.rmtree(made)
 
 
 COMMANDS: dict[str, Callable[..., None]] = {"up": up, "down": down}

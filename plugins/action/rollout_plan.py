@@ -3,14 +3,12 @@
 
 from __future__ import annotations
 
-import getpass
-import secrets
-import socket
 import time
 import typing as t
 from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
+from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import owner, rollout_id
 from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
     host_notes,
     memory_problem,
@@ -149,14 +147,3 @@ def check_memory(
 
 def note_of(host: t.Mapping[str, t.Any], known: HostState) -> str:
     return host_notes(known.seen, known.ready, host["__app_info"]["answer"])
-
-
-def rollout_id() -> str:
-    return f"{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}-{secrets.token_hex(2)}"
-
-
-def owner(variables: dict[str, t.Any]) -> str:
-    """Who is at work: the user and machine that run Ansible, and the job where AWX runs it."""
-    job = variables.get("awx_job_id")
-    person = variables.get("awx_user_name") or getpass.getuser()
-    return f"{person}@{socket.gethostname()}" + (f", job {job}" if job else "")

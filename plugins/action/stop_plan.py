@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.evenkeel.fleet.plugins.action.rollout_plan import owner, rollout_id
+from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import owner, rollout_id
 from ansible_collections.evenkeel.fleet.plugins.module_utils._stop import Host, names_of, retiring, stopping
 
 

@@ -67,6 +67,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_item_on_failed(self, result: t.Any) -> None:
         self._recorder.add(self._watch.ended(result, "failed"))
 
+    # The parameter carries the name that Ansible gives it.
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         self._recorder.add(self._watch.ended(result, "ignored" if ignore_errors else "failed"))
 

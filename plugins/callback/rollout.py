@@ -154,6 +154,7 @@ class CallbackModule(Default):
         self._wait_for(result._task)
 
     @unless_verbose
+    # The parameter carries the name that Ansible gives it.
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         self._handle_warnings(result._result)
         event = self._watch.ended(result, "ignored" if ignore_errors else "failed")

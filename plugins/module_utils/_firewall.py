@@ -9,37 +9,17 @@ import re
 import typing as t
 from dataclasses import dataclass
 
+from ansible_collections.evenkeel.fleet.plugins.module_utils._nft_unit import nft_unit
+
 # No service's table has this name: those begin with "evenkeel_".
 TABLE = "evenkeel-firewall"
-ANY = "any"
 PROTOCOLS = ("tcp", "udp", "vrrp")
 VRRP = "meta l4proto 112"
 
 # The script that leaves nothing of the firewall; naming the table first makes deleting it succeed in any case.
 NO_FIREWALL = f"table inet {TABLE}\ndelete table inet {TABLE}\n"
 
-UNIT = """\
-# Written by evenkeel.fleet.
-[Unit]
-Description=Firewall of the fleet
-DefaultDependencies=no
-# nftables.service flushes every table when it starts, stops or reloads; the firewall has to come back each time.
-After=nftables.service
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
-Before=network-pre.target shutdown.target
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft --file /etc/evenkeel/firewall.nft
-ExecReload=/usr/sbin/nft --file /etc/evenkeel/firewall.nft
-
-[Install]
-WantedBy=sysinit.target
-"""
+UNIT = nft_unit("Firewall of the fleet", "/etc/evenkeel/firewall.nft")
 
 # What a host must hear whoever it is from: without these there is no path MTU, no neighbour and no DHCP lease.
 ALWAYS = (

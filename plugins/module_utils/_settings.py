@@ -215,14 +215,11 @@ def unknown_hosts(
     hosts: t.Container[str],
 ) -> list[str]:
     """One sentence for each value at these paths that names neither a host of the inventory nor a group with hosts."""
-    problems = []
-    for path in paths:
-        for label, name in select(dict(settings), path):
-            if name in hosts or groups.get(name):
-                continue
-            seen = "a group without hosts" if name in groups else "neither a group nor a host of the inventory"
-            problems.append(f"{label} is {show(name)}, {seen}; it wants a host, or a group with at least one")
-    return problems
+    return [
+        f"{label} is {show(name)}, {seen or 'neither a group nor a host of the inventory'}; "
+        "it wants a host, or a group with at least one"
+        for label, name, seen in _unknown(settings, paths, groups, hosts)
+    ]
 
 
 def unknown_peers(
@@ -232,18 +229,26 @@ def unknown_peers(
     hosts: t.Container[str],
 ) -> list[str]:
     """As unknown_hosts, where a value may also be a network, an address or C(any)."""
-    problems = []
+    return [
+        f"{label} is {show(name)}, {seen or 'none of these'}; it wants a host, a group with at least one, an address, "
+        f"a network such as 10.20.0.0/24, or {ANY}"
+        for label, name, seen in _unknown(settings, paths, groups, hosts)
+        if name != ANY and not is_network(name)
+    ]
+
+
+def _unknown(
+    settings: t.Mapping[str, t.Any],
+    paths: t.Iterable[str],
+    groups: t.Mapping[str, t.Sequence[str]],
+    hosts: t.Container[str],
+) -> t.Iterator[tuple[str, str, str]]:
+    """The label and name of what is neither a host nor a group with hosts, and what it is if it is a group."""
     for path in paths:
-        for label, name in select(dict(settings), path):
-            text = str(name)
-            if text == ANY or text in hosts or groups.get(text) or is_network(text):
-                continue
-            seen = "a group without hosts" if text in groups else "none of these"
-            problems.append(
-                f"{label} is {show(text)}, {seen}; it wants a host, a group with at least one, an address, "
-                f"a network such as 10.20.0.0/24, or {ANY}"
-            )
-    return problems
+        for label, value in select(dict(settings), path):
+            name = str(value)
+            if name not in hosts and not groups.get(name):
+                yield label, name, "a group without hosts" if name in groups else ""
 
 
 def repeated_values(settings: t.Mapping[str, t.Any], paths: t.Iterable[str]) -> list[str]:

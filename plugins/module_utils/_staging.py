@@ -143,6 +143,7 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
         _files.write_new(f"{scratch}/{MANIFEST}", json.dumps(said, indent=1, sort_keys=True).encode(), 0o600)
         _files.publish(scratch, layout.release(content.id))
     finally:
+        # Published, it is gone; after a failure its own cause is what counts, and the next run sweeps.
         shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -157,6 +158,7 @@ def sweep(layout: Layout, before: float) -> None:
         if os.stat(path).st_mtime >= before:
             continue
         if name.startswith(SCRATCH):
+            # Another run may be sweeping the same.
             shutil.rmtree(path, ignore_errors=True)
         elif name.startswith(PART):
             os.unlink(path)

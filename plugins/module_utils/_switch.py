@@ -8,33 +8,13 @@ import typing as t
 from dataclasses import dataclass
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import CLOSED, SLOTS
+from ansible_collections.evenkeel.fleet.plugins.module_utils._nft_unit import nft_unit
 
 POSITIONS = (*SLOTS, CLOSED)
 ABSENT = "absent"
 
 # One template serves every service: the instance name is the service's name.
-UNIT = """\
-# Written by evenkeel.fleet.
-[Unit]
-Description=Traffic switch of %i
-DefaultDependencies=no
-# nftables.service flushes every table when it starts, stops or reloads; the switch has to come back each time.
-After=nftables.service
-PartOf=nftables.service
-ReloadPropagatedFrom=nftables.service
-Before=network-pre.target shutdown.target
-Wants=network-pre.target
-Conflicts=shutdown.target
-
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-ExecStart=/usr/sbin/nft --file /etc/evenkeel/switch/%i.nft
-ExecReload=/usr/sbin/nft --file /etc/evenkeel/switch/%i.nft
-
-[Install]
-WantedBy=sysinit.target
-"""
+UNIT = nft_unit("Traffic switch of %i", "/etc/evenkeel/switch/%i.nft")
 
 
 @dataclass(frozen=True)

@@ -16,13 +16,6 @@ description:
   - The verdict is V(pass), V(fail) or V(inconclusive). With too few requests, with metrics that are missing or cannot
     be read, and without a host to compare with, it is V(inconclusive), and O(on_inconclusive) says what becomes of it.
   - Runs on the controller and touches nothing.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 notes:
   - "How it tells luck from a bad release: Suppose both were equally good. Then the requests that failed would fall to
     either side by chance, and the exact test of Fisher says how likely it is that so many fell to the new release. If
@@ -89,6 +82,8 @@ options:
     description: How often, at most, chance alone may refuse a release that is as good as the old one.
     type: float
     default: 0.01
+extends_documentation_fragment:
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -16,13 +16,6 @@ description:
   - Asks the service itself, from its host, or a Prometheus, from the controller.
   - A counter that starts anew with its process is added to what was counted before.
   - Metrics that are missing or unreadable do not make the module fail. RV(growth) says so, for the comparison to judge.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options:
   url:
     description: Where the service shows its metrics, in the text format of Prometheus or as OpenMetrics.
@@ -81,6 +74,8 @@ options:
     description: What is counted, such as a batch of a rollout. A look of another period is not gone on from.
     type: str
     default: ""
+extends_documentation_fragment:
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

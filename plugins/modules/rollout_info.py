@@ -10,13 +10,6 @@ short_description: Say what runs where
 version_added: 1.0.0
 description:
   - Reports the releases of a service on a host, what is in its slots, and the position of its switch.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options:
   entries:
     description: How many entries of the journal to return.
@@ -31,6 +24,7 @@ options:
 extends_documentation_fragment:
   - evenkeel.fleet.service
   - evenkeel.fleet.service.ports
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

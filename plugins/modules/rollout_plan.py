@@ -14,13 +14,6 @@ description:
   - A part of the role P(evenkeel.fleet.app#role). Reads what each host of the play registered as C(__app_check),
     C(__app_release) and C(__app_info), and says what a rollout means for each.
   - Runs on the controller and touches nothing; run it once.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options:
   rollout:
     description: Id of the rollout to plan again. Without it a new one is made.
@@ -37,6 +30,8 @@ options:
     description: Id or version of the release to go back to.
     type: str
     default: ""
+extends_documentation_fragment:
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

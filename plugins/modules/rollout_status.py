@@ -15,14 +15,9 @@ description:
     play, which rollouts are going on or were abandoned, and the last ones.
   - A host that registered no C(__app_info) is shown as unreachable.
   - Runs on the controller and touches nothing; run it once.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options: {}
+extends_documentation_fragment:
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -16,13 +16,6 @@ description:
   - Reads what each host registered as C(__app_check), C(__app_info), C(__app_failure) and C(__app_undo_failure), and
     what it said itself before, C(__app_verdict).
   - Runs on the controller and touches nothing; run it once.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options:
   plan:
     description: What M(evenkeel.fleet.rollout_plan) returned.
@@ -36,6 +29,8 @@ options:
     description: Whether the hosts have done what the verdict before asked for. Who fails from then on undoes nothing.
     type: bool
     default: false
+extends_documentation_fragment:
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -14,13 +14,6 @@ description:
   - A part of the role P(evenkeel.fleet.app#role). Runs on the controller and touches nothing; run it once.
   - Hosts to retire have to be named. They are refused if one is unknown or cannot be reached, if a host of the same
     service is not in the play, or if too few hosts would be left that serve.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options:
   retire:
     description: Names of the hosts to retire, separated by commas. Each host of the play has registered C(__app_info).
@@ -32,6 +25,8 @@ options:
     description: Id from an earlier plan of the same run; empty for a new one.
     type: str
     default: ""
+extends_documentation_fragment:
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

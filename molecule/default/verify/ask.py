@@ -32,13 +32,16 @@ class Worker(threading.Thread):
         while self.flag.exists() and time.monotonic() < deadline:
             note = uuid.uuid4().hex
             body = json.dumps({"id": note, "text": "asked"})
-            self.ask(connection, 201, "POST", "/notes", body, {"Content-Type": "application/json"})
+            self.ask(connection, 201, "POST", "/notes", body)
             self.ask(connection, 200, "GET", f"/notes/{note}")
 
-    def ask(self, connection: http.client.HTTPConnection, wanted: int, method: str, *request: object) -> None:
+    def ask(
+        self, connection: http.client.HTTPConnection, wanted: int, method: str, path: str, body: str | None = None
+    ) -> None:
+        headers = {"Content-Type": "application/json"} if body else {}
         self.sent += 1
         try:
-            connection.request(method, *request)  # type: ignore[arg-type]
+            connection.request(method, path, body, headers)
             answer = connection.getresponse()
             answer.read()
             if answer.status != wanted:

@@ -6,15 +6,14 @@ from __future__ import annotations
 import json
 import typing as t
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import yaml
 from ansible.errors import AnsibleError
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.task import Task
-from ansible.template import Templar, trust_as_template
+from ansible.template import trust_as_template
 from ansible_collections.evenkeel.fleet.plugins.action.check_settings import ActionModule
+
+Act = t.Callable[..., dict[str, t.Any]]
 
 OPTIONS = {
     "web_name": {"type": "str", "required": True},
@@ -36,26 +35,21 @@ def role(tmp_path: Path) -> Path:
     return tmp_path / "web"
 
 
-def check(role: Path, variables: dict[str, t.Any], **arguments: t.Any) -> dict[str, t.Any]:
-    task = Task()
-    task.args = {"role_path": str(role), "formats": FORMATS, **arguments}
-    variables = {
-        name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()
-    }
-    plugin = ActionModule(
-        task=task,
-        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)),
-        play_context=SimpleNamespace(),
-        loader=DataLoader(),
-        templar=Templar(DataLoader(), variables),
-        shared_loader_obj=None,
-    )
-    return plugin.run(task_vars={"groups": {}, "hostvars": {}, **variables})
+@pytest.fixture
+def check(act: Act, role: Path) -> Act:
+    def call(variables: dict[str, t.Any], **arguments: t.Any) -> dict[str, t.Any]:
+        trusted = {
+            name: trust_as_template(value) if isinstance(value, str) else value for name, value in variables.items()
+        }
+        settings = {"groups": {}, "hostvars": {}, **trusted}
+        return act(ActionModule, settings, **{"role_path": str(role), "formats": FORMATS, **arguments})
+
+    return call
 
 
-def test_good_settings_are_returned_without_secrets(role: Path) -> None:
+def test_good_settings_are_returned_without_secrets(check: Act, role: Path) -> None:
     variables = {"web_name": "{{ other }}", "other": "notes", "web_port": 8000, "web_password": "hunter2"}
-    result = check(role, variables)
+    result = check(variables)
     assert not result.get("failed")
     assert result["problems"] == []
     assert result["settings"] == {"web_name": "notes", "web_port": 8000}
@@ -72,25 +66,25 @@ def test_good_settings_are_returned_without_secrets(role: Path) -> None:
         ({"web_name": None}, "web_name is null; it wants a value"),
     ],
 )
-def test_problems_name_the_setting(role: Path, settings: dict[str, t.Any], problem: str) -> None:
-    result = check(role, {"web_name": "notes", **settings})
+def test_problems_name_the_setting(check: Act, settings: dict[str, t.Any], problem: str) -> None:
+    result = check({"web_name": "notes", **settings})
     assert result["failed"]
     assert result["msg"].startswith("Role web: ")
     assert [said for said in result["problems"] if said.startswith(problem)]
 
 
-def test_a_missing_setting_is_a_problem(role: Path) -> None:
-    assert "missing required arguments: web_name" in check(role, {})["msg"]
+def test_a_missing_setting_is_a_problem(check: Act) -> None:
+    assert "missing required arguments: web_name" in check({})["msg"]
 
 
-def test_peers_are_looked_up_in_the_inventory(role: Path) -> None:
+def test_peers_are_looked_up_in_the_inventory(check: Act) -> None:
     variables = {"web_name": "notes", "web_tags": ["a", "any", "nobody"], "groups": {"a": ["b"]}}
-    result = check(role, variables, peers=["web_tags[]"])
+    result = check(variables, peers=["web_tags[]"])
     assert [said.split(";")[0] for said in result["problems"]] == ["web_tags[2] is 'nobody', none of these"]
 
 
-def test_all_problems_are_told_at_once(role: Path) -> None:
-    assert len(check(role, {"web_name": "A", "web_port": 0, "web_x": 1})["problems"]) == 3
+def test_all_problems_are_told_at_once(check: Act) -> None:
+    assert len(check({"web_name": "A", "web_port": 0, "web_x": 1})["problems"]) == 3
 
 
 @pytest.mark.parametrize(
@@ -105,15 +99,15 @@ def test_all_problems_are_told_at_once(role: Path) -> None:
     ],
     ids=str,
 )
-def test_secret_settings_are_not_shown(role: Path, settings: dict[str, t.Any]) -> None:
-    result = check(role, {"web_name": "notes", **settings})
+def test_secret_settings_are_not_shown(check: Act, settings: dict[str, t.Any]) -> None:
+    result = check({"web_name": "notes", **settings})
     assert result["failed"]
     assert "hunter2" not in json.dumps(result, default=str)
 
 
-def test_a_role_without_argument_spec(tmp_path: Path) -> None:
+def test_a_role_without_argument_spec(check: Act, tmp_path: Path) -> None:
     with pytest.raises(AnsibleError, match="does not describe the settings of the role's entry point main"):
-        check(tmp_path, {})
+        check({}, role_path=str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -133,26 +127,26 @@ def test_a_role_without_argument_spec(tmp_path: Path) -> None:
         ({"type": "command", "argv": "true", "user": "a"}, "web_probes[0].argv is a hidden value; it wants a list"),
     ],
 )
-def test_probes_are_checked_without_asking_anybody(role: Path, probe: t.Any, problem: str) -> None:
+def test_probes_are_checked_without_asking_anybody(check: Act, role: Path, probe: t.Any, problem: str) -> None:
     spec = {**OPTIONS, "web_probes": {"type": "list", "elements": "raw", "no_log": True, "default": []}}
     path = role / "meta/argument_specs.yml"
     path.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": spec}}}))
     good = {"type": "redis", "password": "hunter2"}
-    result = check(role, {"web_name": "notes", "web_probes": [good]}, probes=["web_probes[]"])
+    result = check({"web_name": "notes", "web_probes": [good]}, probes=["web_probes[]"])
     assert result["problems"] == []
     assert "web_probes" not in result["settings"]
-    problems = check(role, {"web_name": "notes", "web_probes": [probe, good]}, probes=["web_probes[]"])["problems"]
+    problems = check({"web_name": "notes", "web_probes": [probe, good]}, probes=["web_probes[]"])["problems"]
     assert [said for said in problems if said.startswith(problem)]
     assert probe == {"type": "tcp", "port": "hunter2"} or "hunter2" not in str(problems)
 
 
-def test_a_gate_must_be_able_to_open(role: Path) -> None:
+def test_a_gate_must_be_able_to_open(check: Act, role: Path) -> None:
     gates = [{"min_healthy": "web_port", "timeout": "web_timeout"}]
     spec = {**OPTIONS, "web_timeout": {"type": "float", "default": 60}}
     path = role / "meta/argument_specs.yml"
     path.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": spec}}}))
     settings = {"web_name": "notes", "web_port": 50, "web_timeout": 60}
-    assert check(role, settings, gates=gates)["problems"] == []
-    problems = check(role, {**settings, "web_port": 80}, gates=gates)["problems"]
+    assert check(settings, gates=gates)["problems"] == []
+    problems = check({**settings, "web_port": 80}, gates=gates)["problems"]
     assert len(problems) == 1
     assert problems[0].startswith("web_port, web_timeout: timeout is 60.0 s, but 3 looks every 0.5 s and 80.0 s of")

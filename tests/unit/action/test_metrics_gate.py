@@ -4,42 +4,34 @@
 from __future__ import annotations
 
 import typing as t
-from types import SimpleNamespace
 
 import pytest
 import yaml
-from ansible.parsing.dataloader import DataLoader
-from ansible.playbook.task import Task
-from ansible.template import Templar
 from ansible_collections.evenkeel.fleet.plugins.action.metrics_gate import SPEC, ActionModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils._metrics import Counters, Growth
 from ansible_collections.evenkeel.fleet.plugins.modules import metrics_gate
 
-
-def gate(new: tuple[int, int], old: tuple[int, int], **arguments: t.Any) -> dict[str, t.Any]:
-    task = Task()
-    sides = {
-        side: {f"{side}1": Growth("", 2, Counters(*seen), Counters()).stored()}
-        for side, seen in (("new", new), ("old", old))
-    }
-    task.args = {**sides, "look": 1, "looks": 1, **arguments}
-    plugin = ActionModule(
-        task=task,
-        connection=SimpleNamespace(_shell=SimpleNamespace(tmpdir=None)),
-        play_context=SimpleNamespace(),
-        loader=DataLoader(),
-        templar=Templar(DataLoader(), {}),
-        shared_loader_obj=None,
-    )
-    return plugin.run(task_vars={})
+Gate = t.Callable[..., dict[str, t.Any]]
 
 
-def test_pass() -> None:
+@pytest.fixture
+def gate(act: t.Callable[..., dict[str, t.Any]]) -> Gate:
+    def call(new: tuple[int, int], old: tuple[int, int], **arguments: t.Any) -> dict[str, t.Any]:
+        sides = {
+            side: {f"{side}1": Growth("", 2, Counters(*seen), Counters()).stored()}
+            for side, seen in (("new", new), ("old", old))
+        }
+        return act(ActionModule, {}, **{**sides, "look": 1, "looks": 1, **arguments})
+
+    return call
+
+
+def test_pass(gate: Gate) -> None:
     result = gate((1000, 1), (1000, 2))
     assert (result["verdict"], result["over"], result.get("failed")) == ("pass", True, None)
 
 
-def test_fail() -> None:
+def test_fail(gate: Gate) -> None:
     result = gate((1000, 50), (1000, 2))
     assert (result["verdict"], result["failed"]) == ("fail", True)
     assert result["msg"] == (
@@ -48,7 +40,7 @@ def test_fail() -> None:
 
 
 @pytest.mark.parametrize("policy", ["fail", "wait"])
-def test_no_traffic_is_never_a_pass(policy: str) -> None:
+def test_no_traffic_is_never_a_pass(gate: Gate, policy: str) -> None:
     result = gate((0, 0), (0, 0), on_inconclusive=policy)
     assert (result["verdict"], result["over"], result["failed"]) == ("inconclusive", True, True)
     assert result["msg"] == (
@@ -57,19 +49,19 @@ def test_no_traffic_is_never_a_pass(policy: str) -> None:
     )
 
 
-def test_who_lets_it_pass_is_warned(capsys: pytest.CaptureFixture[str]) -> None:
+def test_who_lets_it_pass_is_warned(gate: Gate, capsys: pytest.CaptureFixture[str]) -> None:
     result = gate((0, 0), (0, 0), on_inconclusive="pass")
     assert (result["verdict"], result["over"], result.get("failed")) == ("inconclusive", True, None)
     assert "is inconclusive: the new release answered 0 requests" in " ".join(capsys.readouterr().err.split())
 
 
-def test_waiting() -> None:
+def test_waiting(gate: Gate) -> None:
     result = gate((0, 0), (0, 0), on_inconclusive="wait", extra_looks=3)
     assert (result["verdict"], result["over"], result.get("failed")) == ("inconclusive", False, None)
     assert gate((0, 0), (0, 0), on_inconclusive="fail", extra_looks=3)["over"]
 
 
-def test_rules_that_make_no_sense_are_refused() -> None:
+def test_rules_that_make_no_sense_are_refused(gate: Gate) -> None:
     assert gate((0, 0), (0, 0), min_requests=0)["msg"].startswith("min_requests is 0; it wants 1 or more")
 
 

@@ -179,12 +179,6 @@ def test_services_have_plans_of_their_own(plan: Act) -> None:
     ]
 
 
-def test_who_is_at_work() -> None:
-    assert rollout_plan.owner({}).count("@") == 1
-    assert rollout_plan.owner({"awx_user_name": "eva", "awx_job_id": 7}).startswith("eva@")
-    assert rollout_plan.owner({"awx_user_name": "eva", "awx_job_id": 7}).endswith(", job 7")
-
-
 def test_a_good_rollout(plan: Act, judge: Act) -> None:
     variables = fleet("app1", "app2")
     planned = plan(variables)

@@ -37,6 +37,17 @@ def test_a_table_that_is_not_there(nft: Script) -> None:
     assert _nft.list_table("evenkeel_notes") is None
 
 
+def test_a_table_as_text_holds_neither_counts_nor_names(nft: Script) -> None:
+    asked = nft("echo 'table inet x { }'")
+    assert _nft.list_text("x") == "table inet x { }\n"
+    assert asked.read_text() == "--stateless --numeric list table inet x\n"
+
+
+def test_the_text_of_a_table_that_is_not_there_is_empty(nft: Script) -> None:
+    nft("echo 'Error: No such file or directory' >&2; exit 1")
+    assert _nft.list_text("x") == ""
+
+
 def test_whatever_else_nft_complains_of_is_no_absent_table(nft: Script) -> None:
     nft("echo 'Operation not permitted' >&2; exit 1")
     with pytest.raises(OSError, match="cannot list table inet evenkeel_notes: Operation not permitted"):
