@@ -127,6 +127,10 @@ class CallbackModule(Default):
         self._tell(self._transcript.play(play.get_name().strip()))
 
     @unless_verbose
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        pass
+
+    @unless_verbose
     def v2_playbook_on_no_hosts_remaining(self) -> None:
         self._tell([Line("no host is left to go on with", "error")])
 
@@ -153,8 +157,8 @@ class CallbackModule(Default):
                 self._tell(self._transcript.result(event, said))
         self._wait_for(result._task)
 
-    @unless_verbose
     # The parameter carries the name that Ansible gives it.
+    @unless_verbose
     def v2_runner_on_failed(self, result: t.Any, ignore_errors: bool = False) -> None:
         self._handle_warnings(result._result)
         event = self._watch.ended(result, "ignored" if ignore_errors else "failed")

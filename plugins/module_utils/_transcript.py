@@ -34,6 +34,7 @@ class Transcript:
     def __init__(self, check: bool = False) -> None:
         self.recorder = _record.Recorder()
         self._check = check
+        self._heading: list[Line] = []
         self._task = ""
         self._phase = ""
         self._batch = -1
@@ -46,12 +47,14 @@ class Transcript:
     # ---- what happens
 
     def play(self, name: str) -> list[Line]:
-        """A play starts."""
-        return [*self._flush(), Line(f"PLAY [{name}]", "play")]
+        """A play starts. It is named with its first task: one without hosts has nothing to tell."""
+        lines = self._flush()
+        self._heading = [Line(f"PLAY [{name}]", "play")]
+        return lines
 
     def task(self, name: str, action: str, batch: int | None = None) -> list[Line]:
         """A task starts; ``batch`` is the one that a rollout is about to try."""
-        lines: list[Line] = []
+        lines, self._heading = self._heading, []
         if phase_of(name) != self._phase or action in (PLAN, VERDICT):
             lines += self._flush_steps()
         if name != self._task:

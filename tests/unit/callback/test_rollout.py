@@ -14,6 +14,9 @@ import pytest
 from ansible_collections.evenkeel.fleet.plugins.callback import rollout
 
 PLAY = """\
+- name: Do what nobody needs
+  hosts: localhost:!all
+  tasks: [{ansible.builtin.debug: {}}]
 - name: Do all sorts of things
   hosts: localhost
   connection: local
