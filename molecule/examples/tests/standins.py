@@ -1,0 +1,89 @@
+"""The demo service in the place of the five systems: under their names, at their paths and ports."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import tarfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fleet
+import yaml
+
+EXAMPLES = fleet.CHECKOUT / "inventories/examples"
+FIRST, SECOND = "1.0.0", "1.1.0"
+
+
+@dataclass(frozen=True)
+class System:
+    """What a test has to know of a system beside its inventory."""
+
+    host_name: str
+    # What users ask for, and whether they may write.
+    paths: tuple[str, ...] = ("/notes", "/count")
+    writes: bool = True
+    live: str = "/health"
+    # What the demo service needs to be told to look like it.
+    environment: dict[str, str] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+SYSTEMS = {
+    "leptos-sync": System("sync.leptos-sync.example.com"),
+    "reconciliation": System("reconciliation.example.com", paths=("/ready",), writes=False),
+    "estuary": System(
+        "estuary.example.com",
+        live="/health/live",
+        environment={"LIVE_PATH": "/health/live", "READY_PATH": "/health/ready"},
+    ),
+    # It says in words what the demo service says with true and false.
+    "rust-todo-app": System(
+        "todo.example.com",
+        environment={"READY_PATH": "/health"},
+        settings={"app_ready_json": {"database": True}},
+    ),
+    "synaptic": System("synaptic.example.com"),
+}
+
+
+def describe(system: str, directory: Path) -> None:
+    """A copy of the example in which hosts have images of both Debian releases, and no addresses yet."""
+    for path in (EXAMPLES / system).rglob("*.yml"):
+        copy = directory / path.relative_to(EXAMPLES / system)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    inventory = yaml.safe_load((directory / "hosts.yml").read_text())
+    names = strip_addresses(inventory["all"]["children"])
+    images = {name: {"fleet_image": ("bookworm", "trixie")[number % 2]} for number, name in enumerate(names)}
+    inventory["all"]["hosts"] = images
+    (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
+
+
+def strip_addresses(groups: dict[str, Any]) -> list[str]:
+    """Take away what the inventory says of hosts, for it is true elsewhere; the names of the hosts."""
+    names: list[str] = []
+    for group in groups.values():
+        hosts = (group or {}).get("hosts", {})
+        names += [name for name in hosts if name not in names]
+        hosts.update(dict.fromkeys(hosts))
+        names += [name for name in strip_addresses((group or {}).get("children") or {}) if name not in names]
+    return names
+
+
+def artifact(program: str, version: str, directory: Path) -> dict[str, str]:
+    """The demo service in an archive, under the program's name; the settings that say where it is."""
+    path = directory / f"{program}-{version}.tar.gz"
+    if not path.exists():
+        # Written once: the time is in the archive, and another digest would be another release.
+        with tarfile.open(fleet.CACHE / f"artifacts/notes-{version}.tar.gz") as notes:
+            binary = notes.extractfile("notes")
+            assert binary
+            content = binary.read()
+        with tarfile.open(path, "w:gz") as archive:
+            member = tarfile.TarInfo(program)
+            member.size, member.mode = len(content), 0o755
+            archive.addfile(member, io.BytesIO(content))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"app_version": version, "app_artifact": str(path), "app_artifact_sha256": digest}
