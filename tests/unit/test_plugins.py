@@ -22,7 +22,7 @@ def stems(kind: str) -> list[str]:
 
 
 # They talk to the kernel, to systemd or over the network, and are tested on hosts: by the scenarios of molecule.
-ONLY_ON_HOSTS = {"_instances", "_nft", "_openssl", "_state", "_trial"}
+ONLY_ON_HOSTS = {"_instances", "_nft", "_openssl", "_psql", "_state", "_trial"}
 # Constants, which argument specs and documentation are compared with by ansible-test.
 NOTHING_TO_TEST = {"_arguments"}
 
@@ -36,12 +36,15 @@ PURE = [
     "_inventory",
     "_layout",
     "_placeholders",
+    "_postgres_plan",
+    "_postgres_users",
     "_lease",
     "_nginx",
     "_record",
     "_redis_acl",
     "_release",
     "_rollout",
+    "_scram",
     "_settings",
     "_steps",
     "_switch",

@@ -16,7 +16,6 @@ SELECT
     (pg_stat_file(%(settings_file)s)).change
   ) > pg_conf_load_time() AS stale,
   ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name) AS pending,
-  EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements') AS statistics,
   NOT EXISTS (
     SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'
   ) AS empty

@@ -8,11 +8,18 @@ import typing as t
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.evenkeel.fleet.plugins.filter import addresses, exec_words, redis_acl, to_unit, with_addresses
+from ansible_collections.evenkeel.fleet.plugins.filter import (
+    addresses,
+    exec_words,
+    postgres_rules,
+    redis_acl,
+    to_unit,
+    with_addresses,
+)
 
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
     name: function
-    for plugin in (addresses, exec_words, redis_acl, to_unit, with_addresses)
+    for plugin in (addresses, exec_words, postgres_rules, redis_acl, to_unit, with_addresses)
     for name, function in plugin.FilterModule().filters().items()
 }
 
@@ -28,6 +35,12 @@ def test_exec_words() -> None:
 
 def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
+
+
+def test_postgres_rules() -> None:
+    databases, hostvars = [{"name": "notes", "hosts": ["app"]}], {"a": {"ansible_host": "192.0.2.1"}}
+    rules = FILTERS["postgres_rules"](databases, [{"name": "notes", "password": "x"}], {"app": ["a"]}, hostvars)
+    assert rules[-1] == 'hostssl "notes" "notes" 192.0.2.1/32 scram-sha-256'
 
 
 def test_redis_acl() -> None:
@@ -47,6 +60,7 @@ def test_with_addresses() -> None:
     [
         ("addresses", (["nobody"], {}, {}), "nobody is neither a group nor a host"),
         ("exec_words", (["a\nb"],), "exec_words: "),
+        ("postgres_rules", ([], [{"name": "a"}], {}, {}), "a reaches no database"),
         ("redis_acl", ([], "a", "b", False), "nobody would get in"),
         ("with_addresses", ({"from": ["nobody"]}, {}, {}), "nobody is neither a group nor a host"),
         ("to_unit", ({"Service": {"User": "a\nb"}},), "to_unit: User: "),
