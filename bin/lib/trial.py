@@ -144,9 +144,9 @@ class Service:
     def roll(self, **settings: Any) -> Run:
         return self.play("site.yml", "--tags", "app", **settings)
 
-    def load(self, *options: str) -> Load:
-        address = fleet.addresses_of(self.inventory)["lb1"]
-        return Load(f"http://{address}:{self.port}", f"load-{self.name}", *options)
+    def load(self, *options: str, balancer: str = "lb1") -> Load:
+        address = fleet.addresses_of(self.inventory)[balancer]
+        return Load(f"http://{address}:{self.port}", f"load-{self.name}-{balancer}", *options)
 
     # ---- look at it
 

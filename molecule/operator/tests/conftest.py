@@ -22,8 +22,8 @@ def load(notes: Service) -> Iterator[Callable[..., Load]]:
     """Puts load on the service; what a test does not end itself ends with it."""
     begun: list[Load] = []
 
-    def begin(*options: str) -> Load:
-        begun.append(notes.load("--connections", "16", "--rate", "150", *options))
+    def begin(*options: str, **where: str) -> Load:
+        begun.append(notes.load("--connections", "16", "--rate", "150", *options, **where))
         return begun[-1]
 
     yield begin
