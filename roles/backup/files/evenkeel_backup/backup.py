@@ -89,18 +89,16 @@ def most_bytes(settings: Settings, name: str) -> int:
 
 
 def take(settings: Settings, name: str, say: Say, safety: bool = False) -> Backup:
-    began = time.time()
     room = most_bytes(settings, name)
-    with repository.part(settings.directory, name, manifest.stamp(began)) as made:
+    began, stamp = repository.free_stamp(settings.directory, name)
+    with repository.part(settings.directory, name, stamp) as made:
         facts = sets.dump(settings, name, made, room)
         sets.read(name, made)
         artifacts = tuple(
             artifact(settings, path, room) for path in sorted(made.iterdir()) if path.suffix != manifest.SEALED
         )
         taken = float(facts.pop("taken"))
-        of = Manifest(
-            name, manifest.stamp(began), socket.gethostname(), taken, time.time() - began, artifacts, facts, safety
-        )
+        of = Manifest(name, stamp, socket.gethostname(), taken, time.time() - began, artifacts, facts, safety)
         backup = repository.publish(made, of)
     say(INFO, f"{name}: {backup.id}, {of.bytes} bytes, read through, in {words(of.seconds)}")
     return backup
@@ -159,15 +157,13 @@ def newest_good(settings: Settings, name: str) -> Backup:
     return good[-1]
 
 
-def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path, identity: str) -> Path:
+def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path, identity: str) -> None:
     """Put a backup's clear files where the one who restores can read them, and see that they are what was taken."""
     of = source.of if isinstance(source, Backup) else source
     room = repository.free_bytes(settings.work) - settings.reserve
     needed = of.bytes + sets.size_restored(of.facts, of.bytes)
     if room < needed:
         raise SpaceError(f"{settings.work} has {max(room, 0)} bytes free beyond the reserve; a restore needs {needed}")
-    shutil.rmtree(place, ignore_errors=True)
-    place.mkdir(parents=True, mode=0o700)
     for one in of.artifacts:
         clear = place / one.name
         if isinstance(source, Backup) and (source.path / one.name).exists():
@@ -177,7 +173,6 @@ def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path,
         if repository.sum_of(clear) != one.clear:
             raise DamagedError(f"{name} {of.id}: {one.name} is not what was backed up; try another backup")
     sets.own_by(sets.kind(name)[0], place)
-    return place
 
 
 def fetch(settings: Settings, name: str, source: Backup | Manifest, one: Artifact, clear: Path, identity: str) -> None:
@@ -196,6 +191,13 @@ def fetch(settings: Settings, name: str, source: Backup | Manifest, one: Artifac
         path.unlink()
 
 
+def prove(settings: Settings, name: str, source: Backup | Manifest, identity: str) -> None:
+    of = source.of if isinstance(source, Backup) else source
+    with repository.scratch(settings.work / "test") as place:
+        stage(settings, name, source, place, identity)
+        sets.prove(name, place, of.facts, settings.work)
+
+
 def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
     """Restore the newest backup of each set where nobody else is, and compare."""
     run = Run(settings, say)
@@ -204,16 +206,12 @@ def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
     def one(name: str) -> None:
         backup = newest_good(settings, name)
         began = time.monotonic()
-        place = settings.work / "test"
         try:
-            staged = stage(settings, name, backup, place, "")
-            sets.prove(name, staged, backup.of.facts, settings.work)
+            prove(settings, name, backup, "")
         except DamagedError as exc:
             backup.marks.damaged = str(exc)
             backup.save()
             raise
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
         times[name] = time.monotonic() - began
         backup.mark("restored", time.time())
         say(INFO, f"{name}: {backup.id} was restored and compared, in {words(times[name])}")
@@ -230,12 +228,7 @@ def remote_test(settings: Settings, say: Say, identity: str) -> tuple[str, str]:
     def one(name: str) -> None:
         found = Remote(settings).manifests(name)
         chosen = found[manifest.choose({of.id: of.safety for of in found.values()}, "latest")]
-        place = settings.work / "test"
-        try:
-            staged = stage(settings, name, chosen, place, identity)
-            sets.prove(name, staged, chosen.facts, settings.work)
-        finally:
-            shutil.rmtree(place, ignore_errors=True)
+        prove(settings, name, chosen, identity)
         say(INFO, f"{name}: {chosen.id} was fetched from {settings.remote}, restored and compared")
 
     run.each(one, settings.sets)

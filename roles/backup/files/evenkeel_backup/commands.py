@@ -24,6 +24,11 @@ def limited(command: t.Sequence[str], most_bytes: int) -> list[str]:
     return ["prlimit", f"--fsize={most_bytes}", "--", *command]
 
 
+def remove(*paths: Path) -> None:
+    """Whole trees too. What cannot be removed is an error: it may be data in clear."""
+    run(["rm", "-rf", "--", *paths])
+
+
 def run(
     command: t.Sequence[str | Path],
     user: str = "",

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tarfile
 import time
 import typing as t
 from pathlib import Path
 
-from evenkeel_backup import commands
+from evenkeel_backup import commands, repository
 from evenkeel_backup.outcome import BackupError, DamagedError
 
 NAME = "files.tar.gz"
@@ -54,11 +53,9 @@ def unpack(staged: Path, target: Path) -> None:
 
 def prove(staged: Path, target: Path, facts: t.Mapping[str, t.Any]) -> None:
     """Unpack beside everything, and compare name by name and byte by byte with the archive."""
-    try:
+    with repository.scratch(target):
         unpack(staged, target)
         with (staged / NAME).open("rb") as file:
             commands.run(["tar", "--compare", "--gzip", f"--directory={target}"], stdin=file)
         if read(staged) != (facts["entries"], facts["bytes"]):
             raise DamagedError(f"{NAME} does not hold the {facts['entries']} entries it was made of")
-    finally:
-        shutil.rmtree(target, ignore_errors=True)

@@ -201,7 +201,7 @@ def remove_throwaway(place: Path) -> None:
     if (data / "postmaster.pid").exists():
         program = VERSIONS / (data / "PG_VERSION").read_text(encoding="ascii").strip() / "bin" / "pg_ctl"
         commands.run([program, f"--pgdata={data}", "--mode=immediate", "stop"], user=USER, accept=(0, 1))
-    shutil.rmtree(place, ignore_errors=True)
+    commands.remove(place)
 
 
 def processors() -> int:

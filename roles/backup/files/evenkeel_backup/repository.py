@@ -7,15 +7,14 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import time
 import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel_backup import keep, manifest
+from evenkeel_backup import commands, keep, manifest
 from evenkeel_backup.manifest import Manifest, Marks, Sum
-from evenkeel_backup.outcome import BackupError, DamagedError
+from evenkeel_backup.outcome import DamagedError
 
 PART = ".part"
 CHUNK = 1 << 20
@@ -134,19 +133,30 @@ def backups(root: Path, name: str) -> list[Backup]:
 
 
 @contextlib.contextmanager
+def scratch(path: Path) -> t.Iterator[Path]:
+    """A directory for data in clear: what a killed run left there is gone before, and what is put there afterwards."""
+    commands.remove(path)
+    path.mkdir(parents=True, mode=0o700)
+    try:
+        yield path
+    finally:
+        commands.remove(path)
+
+
+def free_stamp(root: Path, name: str) -> tuple[float, str]:
+    """When a backup that begins now began, and its name: a second that one of this set has already is waited out."""
+    while (root / name / (stamp := manifest.stamp(began := time.time()))).exists():
+        time.sleep(0.1)
+    return began, stamp
+
+
+@contextlib.contextmanager
 def part(root: Path, name: str, stamp: str) -> t.Iterator[Path]:
     """A directory to make a backup in; gone afterwards, whatever happens, unless it was published."""
     folder = place(root, name)
-    for leftover in folder.glob(f"*{PART}"):  # of a run that was killed: the lock is ours
-        shutil.rmtree(leftover)
-    if (folder / stamp).exists():
-        raise BackupError(f"{folder / stamp} exists already; two backups cannot be taken within one second")
-    made = folder / f"{stamp}{PART}"
-    made.mkdir(mode=0o700)
-    try:
+    commands.remove(*folder.glob(f"*{PART}"))  # of a run that was killed: the lock is ours
+    with scratch(folder / f"{stamp}{PART}") as made:
         yield made
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
 
 
 def publish(made: Path, facts: Manifest) -> Backup:
@@ -181,7 +191,7 @@ def remove(backup: Backup) -> None:
     """First the name, then the content: a removal that is cut short leaves no backup that looks whole."""
     doomed = backup.path.with_name(f"{backup.id}{PART}")
     backup.path.rename(doomed)
-    shutil.rmtree(doomed)
+    commands.remove(doomed)
 
 
 def forget_clear_files(older: t.Iterable[Backup]) -> None:

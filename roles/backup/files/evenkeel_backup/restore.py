@@ -269,7 +269,7 @@ def beside(path: Path, stamp: str) -> Path:
 def prepare_redis(restore: Restore) -> None:
     """A data directory from which Redis starts with the backup's keys, whether it logs every write or not."""
     made = beside(REDIS_DATA, restore.stamp)
-    shutil.rmtree(made, ignore_errors=True)
+    commands.remove(made)
     log = made / "appendonlydir"
     log.mkdir(parents=True)
     # With appendonly Redis reads nothing but this log, whose base may be a snapshot.
@@ -317,7 +317,7 @@ def prepare_files(restore: Restore) -> None:
     files.unpack(restore.place, unpacked)
     for path in map(Path, restore.of.facts["paths"]):
         made = beside(path, restore.stamp)
-        commands.run(["rm", "-rf", "--", made])
+        commands.remove(made)
         commands.run(["cp", "--archive", "--", unpacked / path.relative_to("/"), made])
     restore.report.counts = {"entries": int(restore.of.facts["entries"])}
 
@@ -374,14 +374,12 @@ def run(
     of = source.of if isinstance(source, repository.Backup) else source
     report = Report(name, settings.host, of.id, of.taken, began)
     restore = Restore(settings, name, source, identity, say, safety, report)
-    try:
+    with repository.scratch(restore.place):
         for step, action in STEPS[sets.kind(name)[0]].items():
             say(backup.INFO, f"{name}: restore of {of.id}: {step}")
             at = time.monotonic()
             action(restore)
             report.steps[step] = round(time.monotonic() - at, 3)
-    finally:
-        shutil.rmtree(restore.place, ignore_errors=True)
     say(backup.INFO, f"{name}: {of.id} is live; aside: {', '.join(report.aside) or 'nothing'}")
     return asdict(report)
 
@@ -429,6 +427,6 @@ def discard(settings: Settings, name: str, say: Say) -> list[str]:
             server = postgres.running(settings.postgres_port)
             server.ask(f"{sql.terminate(one)}\nDROP DATABASE {sql.identifier(one)};")
         else:
-            commands.run(["rm", "-rf", "--", one])
+            commands.remove(Path(one))
         say(backup.WARNING, f"{name}: removed {one}, which stood aside")
     return gone

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evenkeel_backup import backup, job, keep, metrics, outcome, repository, restore, schedule, settings
+from evenkeel_backup import backup, commands, job, keep, metrics, outcome, repository, restore, schedule, settings
 
 SET = "files/uploads"
 
@@ -131,6 +131,25 @@ def test_what_a_killed_run_left_is_swept(here: settings.Settings) -> None:
     (repository.place(here.directory, SET) / "20200101T000000Z.part").mkdir()
     assert backup.back_up(here, quiet)[0] == "ok"
     assert not list((here.directory / SET).glob("*.part"))
+
+
+def test_backups_within_a_second_wait_for_the_next(here: settings.Settings) -> None:
+    assert [backup.back_up(here, quiet)[0] for _run in range(2)] == ["ok"] * 2
+    assert len(set(ids(here))) == 2
+
+
+def test_what_a_test_restore_unpacks_is_gone_afterwards(
+    here: settings.Settings, taken: repository.Backup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup.sets, "prove", lambda *_words: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        backup.restore_test(here, quiet)
+    assert not list(here.work.glob("**/files.tar.gz"))
+
+
+def test_what_cannot_be_removed_is_an_error() -> None:
+    with pytest.raises(outcome.BackupError, match="rm failed"):
+        commands.remove(Path("/proc/version"))
 
 
 def test_a_dry_run_plans_and_removes_nothing(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
