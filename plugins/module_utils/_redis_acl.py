@@ -24,23 +24,25 @@ def acl(users: t.Sequence[t.Mapping[str, t.Any]], admin: str, password: str, nam
 
     Without users there are none, and the server's one password lets everybody in. Of passwords the rules hold hashes.
     """
+    # A server that starts takes the rules of its file, and no password from anywhere else.
+    everybody = f"reset on {_hash(password)} {EVERYTHING}"
     if not users:
         if not nameless:
             raise ValueError("redis_nameless is false and redis_users empty, so nobody would get in; it wants users")
-        return {"default": f"on {EVERYTHING}"}
+        return {"default": everybody}
     names = [admin, *(str(user["name"]) for user in users)]
     for name in names:
         if name == "default" or names.count(name) > 1:
             raise ValueError(f"redis_users: {name} is taken; each user wants a name of its own")
     # Reset and set in one command, a user changes as a whole.
-    rules = {admin: f"reset on {_hash(password)} {EVERYTHING}"}
+    rules = {admin: everybody}
     for user in users:
         passwords = user["passwords"]
         if not passwords or not all(passwords):
             raise ValueError(f"redis_users: {user['name']} has no password, or an empty one; anybody would get in")
         hashes = " ".join(_hash(word) for word in passwords)
         rules[str(user["name"])] = f"reset on {hashes} {_rights(user)}"
-    return {**rules, "default": f"on {EVERYTHING}" if nameless else "off"}
+    return {**rules, "default": everybody if nameless else "off"}
 
 
 def _rights(user: t.Mapping[str, t.Any]) -> str:
