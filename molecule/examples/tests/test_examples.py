@@ -112,7 +112,7 @@ def test_a_second_run_changes_nothing(deployed: Deployed) -> None:
 def test_it_serves_by_its_name_alone(deployed: Deployed) -> None:
     assert deployed.get(deployed.system.live)[0] == 200
     assert deployed.get("/metrics")[0] == 404
-    assert deployed.get("/", port=80)[0] == 301
+    assert deployed.get("/", port=80)[0] == 308
 
 
 def test_the_instance_is_what_the_inventory_says(deployed: Deployed) -> None:
