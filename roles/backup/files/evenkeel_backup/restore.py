@@ -41,6 +41,7 @@ class Report:
     host: str
     id: str
     taken: float
+    bytes: int  # as large as it is when it is restored
     began: float
     steps: dict[str, float] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
@@ -372,7 +373,7 @@ def run(
     began = time.time()
     source = find(settings, name, wanted, remote)
     of = source.of if isinstance(source, repository.Backup) else source
-    report = Report(name, settings.host, of.id, of.taken, began)
+    report = Report(name, settings.host, of.id, of.taken, sets.size_restored(of.facts, of.bytes), began)
     restore = Restore(settings, name, source, identity, say, safety, report)
     with repository.scratch(restore.place):
         for step, action in STEPS[sets.kind(name)[0]].items():
