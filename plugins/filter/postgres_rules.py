@@ -11,7 +11,7 @@ author:
   - evenkeel.fleet contributors (@evenkeel)
 description:
   - Says for each user who may log in from where, and to which databases.
-  - Users and databases that do not go together are refused.
+  - Users and databases that do not go together are refused, and lines that let nobody in.
 positional: users, groups, hostvars
 options:
   _input:
@@ -36,6 +36,11 @@ options:
     description: Whether other hosts have to come over TLS.
     type: bool
     default: true
+  own:
+    description: Lines of one's own, which are examined and not returned.
+    type: list
+    elements: str
+    default: []
 """
 
 EXAMPLES = r"""
@@ -55,6 +60,7 @@ import typing as t
 
 from ansible.errors import AnsibleFilterError
 from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import addresses
+from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import bad_rules, own_lines
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_users import access_rules, databases_of, users_of
 
 Mappings = t.Sequence[t.Mapping[str, t.Any]]
@@ -66,8 +72,11 @@ def _postgres_rules(
     groups: t.Mapping[str, t.Any],
     hostvars: t.Mapping[str, t.Any],
     tls: bool = True,
+    own: t.Iterable[str] = (),
 ) -> list[str]:
     try:
+        if problems := bad_rules(own_lines(own)):
+            raise ValueError("; ".join(problems))
         wanted = databases_of(databases)
         return access_rules(wanted, users_of(users, wanted), lambda names: addresses(names, groups, hostvars), tls)
     except ValueError as exc:

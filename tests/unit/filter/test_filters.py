@@ -12,6 +12,8 @@ from ansible_collections.evenkeel.fleet.plugins.filter import (
     addresses,
     drill_report,
     exec_words,
+    postgres_rules,
+    postgres_tuning,
     redis_acl,
     to_unit,
     with_addresses,
@@ -19,7 +21,16 @@ from ansible_collections.evenkeel.fleet.plugins.filter import (
 
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
     name: function
-    for plugin in (addresses, drill_report, exec_words, redis_acl, to_unit, with_addresses)
+    for plugin in (
+        addresses,
+        drill_report,
+        exec_words,
+        postgres_rules,
+        postgres_tuning,
+        redis_acl,
+        to_unit,
+        with_addresses,
+    )
     for name, function in plugin.FilterModule().filters().items()
 }
 
@@ -35,6 +46,16 @@ def test_exec_words() -> None:
 
 def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
+
+
+def test_postgres_rules() -> None:
+    databases, hostvars = [{"name": "notes", "hosts": ["app"]}], {"a": {"ansible_host": "192.0.2.1"}}
+    rules = FILTERS["postgres_rules"](databases, [{"name": "notes", "password": "x"}], {"app": ["a"]}, hostvars)
+    assert rules[-1] == 'hostssl "notes" "notes" 192.0.2.1/32 scram-sha-256'
+
+
+def test_postgres_tuning() -> None:
+    assert FILTERS["postgres_tuning"](1 << 30, 200)["shared_buffers"] == "256MB"
 
 
 def test_redis_acl() -> None:
@@ -55,6 +76,9 @@ def test_with_addresses() -> None:
         ("addresses", (["nobody"], {}, {}), "nobody is neither a group nor a host"),
         ("drill_report", ([], 0, 1), "drill_report: nothing was restored"),
         ("exec_words", (["a\nb"],), "exec_words: "),
+        ("postgres_rules", ([], [{"name": "a"}], {}, {}), "a reaches no database"),
+        ("postgres_rules", ([], [], {}, {}, True, ["hots"]), "postgres_hba.0.: a rule begins with"),
+        ("postgres_tuning", (1, 200), "postgres_memory is 0M"),
         ("redis_acl", ([], "a", "b", False), "nobody would get in"),
         ("with_addresses", ({"from": ["nobody"]}, {}, {}), "nobody is neither a group nor a host"),
         ("to_unit", ({"Service": {"User": "a\nb"}},), "to_unit: User: "),
