@@ -12,6 +12,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -205,6 +206,24 @@ def write_inventory(fleet: str, source: Path, inventory: Path, addresses: dict[s
             "Generated for these hosts alone, which nobody else reaches: the one place where passwords stand in clear.",
             {f"vault_{name}_password": secrets.token_urlsafe(24) for name in ("notes_database", "redis")},
         )
+
+    certificate = inventory / "group_vars/all/certificate.yml"
+    if not certificate.exists():
+        write_private(certificate, "Of the database, signed by an authority for these hosts alone.", certify(addresses))
+
+
+def certify(addresses: dict[str, str]) -> dict[str, Any]:
+    """A certificate for whichever of the hosts holds the database."""
+    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "825")
+    with tempfile.TemporaryDirectory() as made:
+        request = ("openssl", "req", "-x509", *key, "-subj")
+        run(*request, "/CN=the fleet's authority", "-keyout", f"{made}/ca.key", "-out", f"{made}/ca.pem")
+        names = ",".join(f"IP:{address}" for address in addresses.values())
+        constraints = ("-addext", "basicConstraints=critical,CA:FALSE", "-addext", f"subjectAltName={names}")
+        authority = ("-CA", f"{made}/ca.pem", "-CAkey", f"{made}/ca.key")
+        run(*request, "/CN=database", *constraints, *authority, "-keyout", f"{made}/key", "-out", f"{made}/pem")
+        read = {"authority": "ca.pem", "certificate": "pem", "key": "key"}
+        return {f"vault_database_{name}": Path(made, file).read_text() for name, file in read.items()}
 
 
 # ---- commands
