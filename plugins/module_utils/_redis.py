@@ -1,6 +1,6 @@
 # Copyright: evenkeel.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""PRIVATE to evenkeel.fleet. Says PING to a Redis."""
+"""PRIVATE to evenkeel.fleet. Says something to a Redis, and hears one line of each answer."""
 
 from __future__ import annotations
 
@@ -28,6 +28,14 @@ class Server:
 
 def ping(server: Server, timeout: float) -> str:
     """What it answers: PONG if all is well, else what it complains of. Raises TimeoutError or OSError."""
+    return ask(server, [("PING",)], timeout)[-1][1:]
+
+
+def ask(server: Server, commands: t.Iterable[t.Sequence[str]], timeout: float) -> list[str]:
+    """The first line of each answer, up to one that begins with "-" and complains. A refused login is the only one.
+
+    Raises TimeoutError or OSError.
+    """
     deadline = time.monotonic() + timeout
     late = TimeoutError(f"gave no answer within {timeout} s")
     connection = socket.create_connection((server.address, server.port), timeout)
@@ -37,7 +45,7 @@ def ping(server: Server, timeout: float) -> str:
         with hanging_up_at(deadline, connection):
             if isinstance(connection, ssl.SSLSocket):
                 connection.do_handshake()
-            return _talk(connection, server)
+            return _talk(connection, server, commands)
     except (OSError, ValueError) as exc:
         if time.monotonic() >= deadline:
             raise late from exc
@@ -46,14 +54,19 @@ def ping(server: Server, timeout: float) -> str:
         connection.close()
 
 
-def _talk(connection: socket.socket, server: Server) -> str:
+def _talk(connection: socket.socket, server: Server, commands: t.Iterable[t.Sequence[str]]) -> list[str]:
     with connection.makefile("rb") as answers:
         if server.password is not None:
             user = [server.username] if server.username else []
             said = _say(connection, answers, "AUTH", *user, server.password)
-            if said != "OK":
-                return said
-        return _say(connection, answers, "PING")
+            if said != "+OK":
+                return [said]
+        heard: list[str] = []
+        for words in commands:
+            heard.append(_say(connection, answers, *words))
+            if heard[-1].startswith("-"):
+                break
+        return heard
 
 
 def _say(connection: socket.socket, answers: t.BinaryIO, *words: str) -> str:
@@ -62,4 +75,4 @@ def _say(connection: socket.socket, answers: t.BinaryIO, *words: str) -> str:
     line = answers.readline(LONGEST_LINE)
     if not line.endswith(b"\r\n"):
         raise OSError("hung up" if not line else "does not speak the protocol of Redis")
-    return line[1:-2].decode("utf-8", "replace")
+    return line[:-2].decode("utf-8", "replace")

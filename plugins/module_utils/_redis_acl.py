@@ -12,10 +12,17 @@ EVERYTHING = "~* &* +@all"
 
 # An application may do nothing to the server but ask how it is.
 RIGHTS = {
-    "application": "+@all -@admin -@dangerous +info",
+    "application": "+@all -@admin -@dangerous +info +role",
     "backup": "+ping +sync +psync +replconf",
-    "monitoring": "+ping +info +dbsize +slowlog|get +slowlog|len +latency|latest +latency|histogram +client|setname",
+    "monitoring": (
+        "+ping +info +role +dbsize +slowlog|get +slowlog|len +latency|latest +latency|histogram +client|setname"
+    ),
     "replica": "+ping +psync +replconf",
+    # SLAVEOF is how Redis checks the right to REPLICAOF.
+    "sentinel": (
+        "&* +ping +info +role +publish +subscribe +multi +exec +slaveof +config|rewrite "
+        "+client|setname +client|kill +script|kill"
+    ),
 }
 
 

@@ -95,6 +95,7 @@ FORMATS: dict[str, Format] = {
         r"(?i)(?!(match|include)$)[A-Za-z][A-Za-z0-9]+", "a keyword of sshd_config, not Match or Include"
     ),
     "sysctl_name": Format(r"[a-z0-9_]+(\.[A-Za-z0-9_/-]+)+", "a kernel setting such as net.core.somaxconn"),
+    "unquoted": Format(r"[A-Za-z0-9_.~+=:,@/-]+", "one word of letters, digits and _ . ~ + = : , @ / -"),
     "single_line": Format(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]*", "one line without control characters"),
 }
 

@@ -38,7 +38,7 @@ options:
         V(nginx_path), V(nginx_size), V(number), V(path_glob), V(port), V(positive_count), V(positive_number),
         V(proportion), V(rclone_remote), V(relative_path), V(server_name), V(service_name), V(setting_name),
         V(redis_pattern), V(sha256), V(single_line), V(size), V(sql_identifier), V(sshd_keyword),
-        V(status_pattern), V(sysctl_name), V(url), V(url_path), V(user_name) and V(version).
+        V(status_pattern), V(sysctl_name), V(unquoted), V(url), V(url_path), V(user_name) and V(version).
       - After the name of a format C(?) lets an empty text pass as well.
     type: dict
     default: {}

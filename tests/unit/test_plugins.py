@@ -47,6 +47,7 @@ PURE = [
     "_release",
     "_rollout",
     "_scram",
+    "_sentinel",
     "_settings",
     "_steps",
     "_switch",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._http import Tls
-from ansible_collections.evenkeel.fleet.plugins.module_utils._redis import Server, ping
+from ansible_collections.evenkeel.fleet.plugins.module_utils._redis import Server, ask, ping
 
 
 def at(server: t.Any, **more: t.Any) -> Server:
@@ -58,3 +58,13 @@ def test_no_redis_at_all(serve: t.Any, script: list[bytes], error: type[Exceptio
     server = serve(lambda: script)
     with pytest.raises(error, match=complaint):
         ping(at(server), 0.3)
+
+
+def test_what_is_refused_is_the_last_thing_said(serve: t.Any) -> None:
+    server = serve(lambda: [b"+OK\r\n", b":1\r\n", b"-ERR no\r\n", *[b""] * 40])
+    assert ask(at(server, password="x"), [("ONE",), ("TWO",), ("THREE",)], 5) == [":1", "-ERR no"]
+
+
+def test_after_a_refused_login_nothing_is_asked(serve: t.Any) -> None:
+    server = serve(lambda: [b"-WRONGPASS\r\n"])
+    assert ask(at(server, password="x"), [("ONE",)], 5) == ["-WRONGPASS"]

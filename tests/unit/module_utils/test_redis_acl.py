@@ -35,6 +35,12 @@ def test_on_the_way_to_users_the_nameless_still_get_in() -> None:
     assert found["default"] == found["evenkeel"]
 
 
+def test_sentinel_makes_primaries_and_touches_no_key() -> None:
+    rules = acl([{"name": "x", "passwords": ["y"], "access": "sentinel"}], "evenkeel", "secret", False)["x"]
+    assert "~" not in rules
+    assert "@" not in rules
+
+
 @pytest.mark.parametrize("access", ["backup", "monitoring", "replica"])
 def test_other_users_read_no_key(access: str) -> None:
     rules = acl([{"name": "x", "passwords": ["y"], "access": access}], "evenkeel", "secret", False)["x"]

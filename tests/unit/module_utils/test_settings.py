@@ -83,6 +83,7 @@ ACCEPTED: dict[str, list[str]] = {
     "redis_pattern": ["*", "notes:*", "a[b-c]?~@"],
     "sshd_keyword": ["X11Forwarding", "MACs", "Includes"],
     "sysctl_name": ["vm.overcommit_memory", "net.ipv4.conf.eth0/100.rp_filter"],
+    "unquoted": ["s3cret", "a-b_c.d~=", "user@x:1/2"],
     "single_line": ["", "a b", "100% 'yours' \"$x\"; `id` \\", "grüße", "日本"],
 }
 
@@ -157,6 +158,7 @@ REFUSED: dict[str, list[str]] = {
     "redis_pattern": ["", "a b", "a\n", 'a"b', "a'b", "é"],
     "sshd_keyword": ["", "Match", "include", "A b", "A\n", "1A"],
     "sysctl_name": ["", "vm", "vm.", "vm.x y", "vm.x\n", "../x"],
+    "unquoted": ["", "a b", 'a"b', "a'b", "a\\b", "ä", "a\n"],
     "single_line": ["a\nb", "a\x00", "a\x1b[31m", "a\x7f", "a\x85b", "a\u2028b", "a\u2029b", "a\tb", "a\x9b31m"],
 }
 

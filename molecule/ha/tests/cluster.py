@@ -1,0 +1,81 @@
+"""The hosts of the fleet, of which one loses its power now and then."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fleet
+from trial import Play
+
+TESTS = Path(__file__).parent
+
+
+class Writer:
+    """Writes from one of the hosts without a pause until it is ended, and says what was acknowledged."""
+
+    def __init__(self, container: str, script: str, *words: str) -> None:
+        command = ["docker", "exec", "-i", container, "python3", "-c", (TESTS / script).read_text(), *words]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def wait_for_writes(self, number: int) -> None:
+        assert self.process.stdout
+        for line in self.process.stdout:
+            if int(json.loads(line)["acknowledged"]) >= number:
+                return
+        raise OSError("the writer ended before its time")
+
+    def end(self) -> dict[str, Any]:
+        output, _nothing = self.process.communicate("end\n", timeout=120)
+        found: dict[str, Any] = json.loads(output.splitlines()[-1])
+        return found
+
+
+@dataclass(frozen=True)
+class Hosts:
+    name: str
+
+    @property
+    def inventory(self) -> Path:
+        return fleet.CACHE / self.name / "inventory"
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        return fleet.addresses_of(self.inventory)
+
+    def run(self, host: str, *command: str) -> str:
+        return fleet.run("docker", "exec", fleet.container(self.name, host), *command)
+
+    def write(self, host: str, script: str, *words: str) -> Writer:
+        return Writer(fleet.container(self.name, host), script, *words)
+
+    def kill(self, host: str) -> None:
+        """As if its power had gone: nothing on it says good-bye."""
+        fleet.run("docker", "kill", "--signal", "KILL", fleet.container(self.name, host))
+
+    def boot(self) -> None:
+        fleet.up(self.name, str(TESTS.parent / "fleet"), str(self.inventory))
+
+    def site(self, *options: str) -> str:
+        """What a run of site.yml says at its end."""
+        done = Play(["ansible-playbook", "site.yml", "-i", str(self.inventory), *options], {}).end(within=500)
+        assert done.status == 0, done.output
+        changes = [line for line in done.output.splitlines() if re.search(r"changed", line)]
+        return "\n".join(changes)
+
+
+def eventually(holds: Callable[[], Any], within: float = 120) -> Any:
+    """What it answers as soon as that is true."""
+    deadline = time.monotonic() + within
+    while True:
+        found = holds()
+        if found or time.monotonic() > deadline:
+            assert found, f"waited {within:.0f} s in vain"
+            return found
+        time.sleep(0.5)
