@@ -5,9 +5,15 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import typing as t
 
 ANY = "any"
+
+ADDRESS = (
+    r"(?=.{1,253}$)([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)(\.[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*\.?"
+    r"|(?=[^:]{0,4}:)[0-9A-Fa-f:.]{2,45}"
+)
 
 
 def addresses(
@@ -18,16 +24,27 @@ def addresses(
     """The addresses of the named groups and hosts, in inventory order, each once.
 
     A host's address is its C(fleet_address), else its C(ansible_host), else its name.
-    Raises ValueError for a name that is neither a group nor a host.
+    Raises ValueError for a name that is neither a group nor a host, and for an address that is none.
     """
     found: dict[str, None] = {}
     for name in names:
         if name not in groups and name not in hostvars:
             raise ValueError(f"{name} is neither a group nor a host of the inventory")
         for host in groups.get(name, [name]):
-            values = hostvars[host]
-            found[str(values.get("fleet_address") or values.get("ansible_host") or host)] = None
+            found[_address(host, hostvars[host])] = None
     return list(found)
+
+
+def _address(host: str, values: t.Mapping[str, t.Any]) -> str:
+    """An address as it may stand in a config file: not every name of a host is one."""
+    source = next((name for name in ("fleet_address", "ansible_host") if values.get(name)), "its name")
+    address = str(values.get(source, host))
+    if not re.fullmatch(ADDRESS, address, re.ASCII):
+        raise ValueError(
+            f"{host}: {source} is {ascii(address)[:80]}; it wants an IP address or a host name. A host "
+            "that is called otherwise wants one of them in fleet_address"
+        )
+    return address
 
 
 def is_network(name: str) -> bool:

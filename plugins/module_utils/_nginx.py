@@ -12,6 +12,9 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # nginx knows no way to escape a dollar sign; the configuration has a variable that holds one.
 DOLLAR = "${evenkeel_dollar}"
 
+# nginx reads its configuration through a buffer of 4096 bytes, in which a word must have room.
+LONGEST_STRING = 4000
+
 
 def nginx_string(value: t.Any) -> str:
     """One word of nginx's configuration, in which nothing ends the word or stands for anything else.

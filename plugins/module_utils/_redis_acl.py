@@ -62,6 +62,9 @@ def _rights(user: t.Mapping[str, t.Any]) -> str:
     for pattern in patterns:
         if not re.fullmatch(r"[\x21-\x7e]+", pattern) or re.search(r"[\"']", pattern):
             raise ValueError(f"redis_users: {pattern!a} is no pattern of keys")
+    # Redis refuses any pattern beside the one for everything.
+    if "*" in patterns:
+        patterns = ["*"]
     keys = [f"~{pattern}" for pattern in patterns] + [f"&{pattern}" for pattern in patterns]
     return " ".join([*keys, RIGHTS[access]])
 

@@ -14,6 +14,8 @@ NO_CHARACTERS = r"\ud800-\udfff\ufdd0-\ufdef" + "".join(
     chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF)
 )
 CONTROL = re.compile(rf"[\x00-\x1f\x7f{NO_CHARACTERS}]")
+# systemd gives up at a line of 1 MiB, its name and continuation included.
+LONGEST_VALUE = 1_000_000
 PLAIN_WORD = re.compile(r"[A-Za-z0-9_@%+=:,./-]+")
 
 
@@ -45,7 +47,9 @@ def exec_words(words: t.Iterable[t.Any], variables: t.Collection[str] = ()) -> s
 
 def _word(word: str, variables: t.Collection[str]) -> str:
     if CONTROL.search(word):
-        raise ValueError(f"{word!a}: a word of a command holds a control character or what Unicode calls no character")
+        raise ValueError(
+            f"{ascii(word)[:80]}: a word of a command holds a control character or what Unicode calls no character"
+        )
     # The pieces between placeholders, and the names in them, take turns.
     pieces = PLACEHOLDER.split(word)
     for name in pieces[1::2]:
@@ -62,7 +66,7 @@ def _word(word: str, variables: t.Collection[str]) -> str:
 
 def _name(name: str) -> str:
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]*", name):
-        raise ValueError(f"{name!a} is no name of a unit's section or directive")
+        raise ValueError(f"{ascii(name)[:80]} is no name of a unit's section or directive")
     return name
 
 
@@ -73,5 +77,9 @@ def _value(name: str, value: t.Any) -> str:
         return "true" if value else "false"
     text = str(value)
     if CONTROL.search(text) or text.endswith("\\"):
-        raise ValueError(f"{name}: {text!a} does not stay on its line")
+        raise ValueError(f"{name}: {ascii(text)[:80]} does not stay on its line")
+    if len(text.encode()) > LONGEST_VALUE:
+        raise ValueError(
+            f"{name}: {ascii(text)[:80]} is longer than the {LONGEST_VALUE} bytes that a line has room for"
+        )
     return text

@@ -67,3 +67,15 @@ def test_peers_that_are_nobody_are_refused(name: str, complaint: str) -> None:
 @pytest.mark.parametrize(("name", "yes"), [("10.0.0.1", True), ("10.0.0.0/24", True), ("::1", True), ("lb1", False)])
 def test_is_network(name: str, yes: bool) -> None:
     assert is_network(name) is yes
+
+
+@pytest.mark.parametrize("address", ["a; }", "a b", "10.0.0.1\n", "$host", "_", "-a", "a" * 64, "\u0661"])
+def test_an_address_that_is_none_is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=r"^app9: fleet_address is .*; it wants an IP address or a host name"):
+        addresses(["app9"], {}, {"app9": {"fleet_address": address}})
+
+
+def test_a_host_whose_name_is_no_address_wants_one() -> None:
+    with pytest.raises(ValueError, match=r"^app_9: its name is 'app_9'; .* wants one of them in fleet_address$"):
+        addresses(["app_9"], {}, {"app_9": {}})
+    assert addresses(["app_9"], {}, {"app_9": {"ansible_host": "app9.test"}}) == ["app9.test"]

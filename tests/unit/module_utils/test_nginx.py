@@ -3,57 +3,15 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._nginx import nginx_string
 from hypothesis import given
 from hypothesis import strategies as st
-
-ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
-
-
-def words(text: str) -> list[str]:
-    """The words of a configuration as ngx_conf_read_token splits it: words, and the marks ; { } between them."""
-    found: list[str] = []
-    at = 0
-    while at < len(text):
-        char = text[at]
-        if char in " \t\r\n":
-            at += 1
-        elif char in ";{}":
-            found.append(char)
-            at += 1
-        elif char == "#":
-            at = (text.find("\n", at) + 1) or len(text)
-        else:
-            quote = char if char in "\"'" else ""
-            at += len(quote)
-            word = ""
-            while at < len(text):
-                char = text[at]
-                if char == "\\" and at + 1 < len(text):
-                    word += ESCAPES.get(text[at + 1], "\\" + text[at + 1])
-                    at += 2
-                elif quote and char == quote:
-                    at += 1
-                    assert at == len(text) or text[at] in " \t\r\n;{)", "nginx wants a space after a quoted word"
-                    break
-                elif not quote and (char in " \t\r\n;" or (char == "{" and text[at - 1] != "$")):
-                    break
-                else:
-                    word += char
-                    at += 1
-            found.append(word)
-    return found
+from read_back import nginx as words
+from read_back import nginx_evaluated as evaluated
 
 
-def evaluated(word: str) -> str:
-    """What nginx makes of the variables in a word: ours stands for a dollar sign, others for something else."""
-    return re.sub(r"\$\{(\w*)\}|\$(\w*)", lambda m: "$" if m[1] == "evenkeel_dollar" else "<variable>", word)
-
-
-def test_the_oracle_itself() -> None:
+def test_the_reader_itself() -> None:
     assert words('a "b c" \'d"\' e\\ f; # g\n}') == ["a", "b c", 'd"', "e\\ f", ";", "}"]
     assert words('x "\\"\\\\"{') == ["x", '"\\', "{"]
     assert evaluated("$a ${b} ${evenkeel_dollar}c") == "<variable> <variable> $c"

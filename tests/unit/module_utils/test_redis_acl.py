@@ -41,6 +41,11 @@ def test_sentinel_makes_primaries_and_touches_no_key() -> None:
     assert "@" not in rules
 
 
+def test_nothing_stands_beside_the_pattern_for_everything() -> None:
+    rules = acl([{"name": "x", "passwords": ["y"], "keys": ["a:*", "*"]}], "evenkeel", "secret", False)["x"]
+    assert rules == f"reset on {sha('y')} ~* &* {RIGHTS['application']}"
+
+
 @pytest.mark.parametrize("access", ["backup", "monitoring", "replica"])
 def test_other_users_read_no_key(access: str) -> None:
     rules = acl([{"name": "x", "passwords": ["y"], "access": access}], "evenkeel", "secret", False)["x"]

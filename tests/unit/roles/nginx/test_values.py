@@ -66,8 +66,8 @@ def test_what_a_format_lets_through_is_one_word(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(TEXTS))
-def test_free_texts_are_single_lines(path: str) -> None:
-    assert FORMAT_OF[path] == "single_line"
+def test_free_texts_are_lines_that_nginx_has_room_for(path: str) -> None:
+    assert FORMAT_OF[path] == "nginx_text"
 
 
 def test_templates_quote_free_texts() -> None:

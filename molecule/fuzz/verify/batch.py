@@ -1,0 +1,206 @@
+"""Write a batch of the files that the collection makes of hostile values: batch.py DIRECTORY DEBIAN_RELEASE.
+
+Beside each lies what it has to mean, in wanted.json. Values that are refused are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tarfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import hostile
+import rendering
+from ansible_collections.evenkeel.fleet.plugins.module_utils import (
+    _firewall,
+    _postgres_files,
+    _postgres_plan,
+    _postgres_users,
+    _release,
+    _settings,
+    _sshd,
+    _switch,
+    _unit,
+)
+
+SEED = 20
+TEXTS = hostile.texts(300, SEED)
+PORT = 18080
+WORDS = "/root/batch/words.py"
+
+
+def accepted(name: str, texts: Iterable[str]) -> list[str]:
+    return [text for text in texts if text and _settings.FORMATS[name].accepts(text)]
+
+
+def nginx(debian: str) -> tuple[str, Any]:
+    texts = accepted("nginx_text", [*TEXTS, "x" * 3990, "$" * 200])
+    sites = [
+        {
+            "name": f"s{number}",
+            "server_names": [f"s{number}.test"],
+            "listen": PORT,
+            "static_root": "/var/www/html",
+            "headers": {"X-Fuzz": text},
+            "content_security_policy": text,
+            "maintenance_page": text,
+        }
+        for number, text in enumerate(texts)
+    ]
+    role = rendering.Role("nginx")
+    facts = {"distribution_major_version": debian}
+    files = role.evaluate("__nginx_files", nginx_sites=sites, ansible_facts=facts, nginx_metrics_directory="/run/x")
+    return files["nginx.conf"], {"port": PORT, "texts": texts}
+
+
+def taken(write: Callable[[str], str], texts: Iterable[str]) -> list[str]:
+    """The texts that are not refused."""
+
+    def takes(text: str) -> bool:
+        try:
+            write(text)
+        except ValueError:
+            return False
+        return True
+
+    return [text for text in texts if takes(text)]
+
+
+def environment() -> tuple[str, Any]:
+    texts = taken(lambda text: _release.environment_file({"V": text}), [*TEXTS, "x" * 100_000])
+    meant = {f"V{number}": text for number, text in enumerate(texts)}
+    return _release.environment_file(meant), meant
+
+
+def command() -> tuple[str, Any]:
+    words = taken(lambda text: _unit.exec_words([text]), TEXTS)
+    line = _unit.exec_words(["/usr/bin/python3", WORDS, *words])
+    service = {"Type": "oneshot", "ExecStart": line, "StandardOutput": "truncate:/root/batch/said"}
+    return _unit.unit_text({"Service": service}), words
+
+
+def logrotate() -> tuple[str, Any]:
+    units = accepted("unit_pattern", [*TEXTS, "notes@*.service", "dev-a\\x2db.device", "x[1-3]?.service", "a" * 255])
+    paths = accepted("path_glob", [f"/var/log/fuzz-globs/{text}.log" for text in TEXTS])
+    logs = [
+        {"name": "fuzz", "paths": [f"/var/log/fuzz/unit{number}.log"], "signal_unit": unit}
+        for number, unit in enumerate(units)
+    ]
+    logs += [{"name": "fuzz", "paths": [path]} for path in paths]
+    text = rendering.Role("logrotate").template("etc/logrotate.d/evenkeel.j2", logrotate_logs=logs)
+    return text, units
+
+
+def cron() -> tuple[str, Any]:
+    draw = random.Random(SEED)
+
+    def field() -> str:
+        return "".join(
+            draw.choices([*"0123456789", "*", "/", ",", "-", "jan", "SUN", "*/5", "1-5"], k=draw.randint(1, 3))
+        )
+
+    candidates = (" ".join(field() for _field in range(5)) for _number in range(100_000))
+    times = accepted("cron_schedule", [*TEXTS, "@daily", "0 2 * * mon-fri", "59 23 31 12 7", *candidates])[:1000]
+    return "".join(f"{time} true\n" for time in times), len(times)
+
+
+def postgres() -> tuple[str, Any]:
+    texts = accepted("single_line", [*TEXTS, "x" * 60_000])
+    meant = {f"fuzz.v{number}": text for number, text in enumerate(texts)}
+    return _postgres_files.settings_text(meant), meant
+
+
+def sql() -> tuple[str, Any]:
+    texts = accepted("single_line", TEXTS)
+    pairs = [f"({_postgres_plan.literal(text)})" for text in texts]
+    return f"SELECT json_agg(text) FROM (VALUES {', '.join(pairs)}) AS texts (text)", texts
+
+
+def hba() -> tuple[str, Any]:
+    names = accepted("sql_identifier", [*TEXTS, "select", "user", "a" * 63, "_"])
+    databases = _postgres_users.databases_of([{"name": name, "hosts": ["app1"]} for name in names])
+    given = [{"name": name, "password": "x", "databases": [name]} for name in names]
+    users = _postgres_users.users_of(given, databases)
+    rules = _postgres_users.access_rules(databases, users, lambda _hosts: ["192.0.2.1", "app1.test"], tls=True)
+    return _postgres_files.rules_text(_postgres_files.rule_lines(rules, [], {})), sorted(names)
+
+
+def redis() -> tuple[list[str], Any]:
+    texts = accepted("single_line", TEXTS[:150])
+    role = rendering.Role("redis")
+    files, meant = [], []
+    for one, two, three in zip(texts[::3], texts[1::3], texts[2::3], strict=False):
+        wanted = {"masterauth": one, "masteruser": two, "maxmemory": "268435456", "save": "3600 1 300 100"}
+        own = {
+            "bind": "127.0.0.1 -::1",
+            "client-output-buffer-limit": "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60",
+            **wanted,
+        }
+        users = [{"name": "notes", "passwords": ["x"], "keys": accepted("redis_pattern", TEXTS)}]
+        settings = {"__redis_own_settings": own, "redis_settings": {}, "redis_password": three, "redis_users": users}
+        files.append(role.template("etc/redis/redis.conf.j2", **settings))
+        meant.append({**own, "requirepass": three})
+    return files, meant
+
+
+def nft() -> tuple[str, Any]:
+    draw = random.Random(SEED)
+
+    def networks() -> list[Any]:
+        texts = [f"10.{draw.randint(0, 255)}.0.0/16", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0"]
+        return [_firewall.parse_network(text) for text in draw.sample(texts, 3)]
+
+    scripts = []
+    for number in range(30):
+        doors = [_firewall.opening(draw.sample(range(1, 65536), 5), networks()) for _door in range(3)]
+        doors.append(_firewall.opening([], networks(), "vrrp"))
+        names = accepted("user_name", [*TEXTS, "a" * 32])
+        egress = [_firewall.Egress(name, 1000, tuple(doors)) for name in names[:1]]
+        scripts.append(_firewall.ruleset(doors, egress))
+        ports = [_switch.Ports(*draw.sample(range(1, 65536), 3))]
+        scripts.append(_switch.ruleset(f"evenkeel_f{number}", ports, draw.choice(_switch.POSITIONS)))
+    return "".join(scripts), len(scripts)
+
+
+def sshd() -> tuple[list[str], Any]:
+    def write(text: str) -> str:
+        return _sshd.text({"VersionAddendum": text, "MaxAuthTries": 3})
+
+    files = list(map(write, taken(write, TEXTS[:120])))
+    return files, len(files)
+
+
+def main() -> None:
+    directory, debian = Path(sys.argv[1]), sys.argv[2]
+    directory.mkdir(parents=True, exist_ok=True)
+    made = {
+        "nginx.conf": nginx(debian),
+        "environment": environment(),
+        "fuzz-words.service": command(),
+        "logrotate": logrotate(),
+        "cron": cron(),
+        "postgres.conf": postgres(),
+        "pg_hba.conf": hba(),
+        "sql": sql(),
+        "redis": redis(),
+        "nft": nft(),
+        "sshd": sshd(),
+    }
+    contents = {
+        name: content if isinstance(content, str) else json.dumps(content) for name, (content, _w) in made.items()
+    }
+    contents["wanted.json"] = json.dumps({name: wanted for name, (_content, wanted) in made.items()})
+    with tarfile.open(directory / "batch.tar", "w") as tar:
+        for name, content in contents.items():
+            path = directory / name
+            path.write_text(content, encoding="utf-8")
+            path.chmod(0o644)
+            tar.add(path, f"batch/{name}")
+
+
+if __name__ == "__main__":
+    main()

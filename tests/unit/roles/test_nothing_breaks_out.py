@@ -1,0 +1,227 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Whatever a user sets is refused by name, or stands in the file that a role writes and means what was set.
+
+Each file is made with plain words and with hostile ones in their places. Read as its program reads it, the second has
+the same words as the first but for these. The scenario fuzz tries the same on the programs.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import typing as t
+from dataclasses import dataclass
+from functools import cache
+
+import pytest
+import read_back
+from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import settings_text
+from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import FORMATS, malformed_values, select
+from hostile import BITS, HUGE
+from hypothesis import Phase, assume, given, settings
+from hypothesis import strategies as st
+from rendering import Role
+
+# Where a number is wanted only digits pass, and these end no word. Some of them switch parts of a file on and off.
+NUMBERS = {"port", "count", "nginx_connections", "size"}
+
+# One plain word for each format; {} keeps those of different settings apart.
+PLAIN = {
+    "identifier": "word{}",
+    "sql_identifier": "word{}",
+    "user_name": "word{}",
+    "server_name": "word{}.test",
+    "address": "word{}.test",
+    "email_address": "word{}@example.com",
+    "header_name": "X-Word{}",
+    "setting_name": "word{}",
+    "nginx_path": "/word{}",
+    "nginx_size": "4{}m",
+    "nginx_seconds": "4{}s",
+    "duration": "4{}s",
+    "absolute_path": "/word{}",
+    "path_glob": "/word{}/*.log",
+    "file_mode": "0640",
+    "unit_pattern": "word{}@*.service",
+    "network": "198.51.100.{}",
+    "url": "https://word{}.test/",
+    "cron_schedule": "{} 1 1 1 1",
+    "redis_pattern": "word{}:*",
+    "rclone_remote": "word{}:",
+    "mail_recipient": "word{}",
+    "single_line": "some word{}",
+    "nginx_text": "some word{}",
+}
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a role writes: settings, how to make files of them, and how their programs read these."""
+
+    settings: dict[str, t.Any]
+    make: t.Callable[[Role, dict[str, t.Any]], dict[str, str]]
+    readers: dict[str, t.Callable[[str], list[str]]]
+
+    def read(self, files: dict[str, str]) -> list[str]:
+        return [word for name, reader in self.readers.items() for word in reader(files[name])]
+
+
+def from_template(path: str) -> t.Callable[[Role, dict[str, t.Any]], dict[str, str]]:
+    return lambda role, settings: {"": role.template(path, **settings)}
+
+
+def read_redis(text: str) -> list[str]:
+    """Of passwords in the rules of users there are only hashes."""
+    return [re.sub("^#[0-9a-f]{64}$", "<hash>", word) for word in read_back.redis(text)]
+
+
+def read_nginx(text: str) -> list[str]:
+    return [read_back.nginx_evaluated(word) for word in read_back.nginx(text)]
+
+
+SITE = {
+    "name": "a",
+    "server_names": ["a"],
+    "hosts": ["notes"],
+    "port": 8000,
+    "listen": 80,
+    "proxy_paths": ["a"],
+    "health_path": "a",
+    "private_paths": ["a"],
+    "static_root": "a",
+    "max_body_size": "a",
+    "connect_timeout": "a",
+    "send_timeout": "a",
+    "read_timeout": "a",
+    "content_security_policy": "a",
+    "headers": {"X-Fixed": "a"},
+    "maintenance_page": "a",
+    "tls": "acme",
+    "request_rate": 1,
+}
+# By the role that writes them.
+WRITTEN = {
+    "nginx": Written(
+        {"nginx_sites": [SITE], "nginx_trusted_proxies": ["a"], "nginx_unlimited_addresses": ["a"]},
+        lambda role, settings: t.cast("dict[str, str]", role.evaluate("__nginx_files", **settings)),
+        {
+            "nginx.conf": read_nginx,
+            "nginx.service.conf": read_back.unit,
+            "expiry": read_back.shell,
+            "issue": read_back.shell,
+        },
+    ),
+    "logrotate": Written(
+        {
+            "logrotate_logs": [
+                {"name": "a", "paths": ["a"], "owner": "a", "group": "a", "mode": "a", "signal_unit": "a"}
+            ]
+        },
+        from_template("etc/logrotate.d/evenkeel.j2"),
+        {"": read_back.logrotate},
+    ),
+    "backup": Written(
+        {"backup_databases": ["a"]}, from_template("etc/cron.d/evenkeel-backup.j2"), {"": read_back.cron}
+    ),
+    "postgres": Written(
+        {"postgres_settings": {"fixed": "a"}, "postgres_listen_addresses": ["a"], "postgres_memory": "1G"},
+        lambda role, settings: {"": settings_text(role.evaluate("__postgres_settings", **settings))},
+        {"": read_back.postgres},
+    ),
+    "redis": Written(
+        {
+            "redis_password": "a",
+            "redis_listen_addresses": ["a"],
+            "redis_settings": {"fixed": "a"},
+            "redis_users": [{"name": "a", "passwords": ["fixed"], "keys": ["a"]}],
+        },
+        from_template("etc/redis/redis.conf.j2"),
+        {"": read_redis},
+    ),
+}
+
+
+def put(where: t.Any, path: str, value: t.Any) -> None:
+    """Set what a path such as x[].y or x.* leads to."""
+    *steps, last = re.findall(r"\[\]|[^.\[\]]+", path)
+    for step in steps:
+        where = where[0] if step == "[]" else where[step]
+    where[0 if last == "[]" else next(iter(where)) if last == "*" else last] = value
+
+
+@cache
+def role_of(name: str) -> Role:
+    return Role(name)
+
+
+def formats_of(name: str) -> dict[str, str]:
+    """The format at each path that leads somewhere in its settings or the role's own, numbers and keys aside."""
+    role = role_of(name)
+    formats: dict[str, str] = role.variables[f"__{name}_formats"]
+    known = {**role.variables, **WRITTEN[name].settings}
+    return {
+        path: wanted.removesuffix("?")
+        for path, wanted in formats.items()
+        if select(known, path) and "(" not in path and wanted.removesuffix("?") not in NUMBERS
+    }
+
+
+def filled(name: str, values: dict[str, str]) -> dict[str, t.Any]:
+    """Its settings with these values at their paths."""
+    own = WRITTEN[name].settings
+    tops = {re.split(r"[.\[]", path)[0] for path in values}
+    made = copy.deepcopy({**own, **{top: role_of(name).variables[top] for top in tops if top not in own}})
+    for path, value in values.items():
+        put(made, path, value)
+    return made
+
+
+@cache
+def plain_words(name: str) -> dict[str, str]:
+    formats = formats_of(name)
+    words = {path: PLAIN[wanted].format(number + 10) for number, (path, wanted) in enumerate(formats.items())}
+    assert malformed_values(filled(name, words), formats) == []
+    return words
+
+
+def read(name: str, values: dict[str, str]) -> list[str]:
+    """The words of what the role makes of plain words, and of these values where it gets some."""
+    settings = filled(name, {**plain_words(name), **values})
+    return WRITTEN[name].read(WRITTEN[name].make(role_of(name), settings))
+
+
+HOSTILE = st.lists(st.sampled_from(BITS) | st.text(max_size=4), min_size=1, max_size=6).map("".join)
+
+
+def hostile_to(format_name: str) -> st.SearchStrategy[str]:
+    """Values of any kind, and the strangest that the format lets through."""
+    return HOSTILE | st.from_regex(FORMATS[format_name].pattern, fullmatch=True).map(lambda text: text[:200])
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_value_is_refused_by_name_or_means_itself(name: str) -> None:
+    formats, words = formats_of(name), plain_words(name)
+    plain = read(name, {})
+
+    # To make an example smaller would take minutes, and what it shows is found in the difference of the words.
+    @settings(max_examples=10, phases=[Phase.explicit, Phase.generate])
+    @given(st.fixed_dictionaries({path: hostile_to(wanted) for path, wanted in formats.items()}))
+    def check(values: dict[str, str]) -> None:
+        accepted = {}
+        for path, value in values.items():
+            problems = malformed_values(filled(name, {path: value}), {path: formats[path]})
+            assert all(problem.startswith(re.split(r"[.\[]", path)[0]) for problem in problems)
+            if value and not problems:
+                accepted[path] = value
+        assume(accepted)
+        meant = {words[path]: value for path, value in accepted.items()}
+        pattern = re.compile("|".join(re.escape(word) for word in sorted(meant, key=len, reverse=True)))
+        assert read(name, accepted) == [pattern.sub(lambda match: meant[match[0]], word) for word in plain]
+
+    check()
+
+
+@pytest.mark.parametrize("name", sorted(FORMATS))
+def test_a_megabyte_is_refused(name: str) -> None:
+    assert not [value for value in HUGE if FORMATS[name].accepts(value)]
