@@ -12,8 +12,9 @@ import time
 import psycopg2
 
 CLIENTS = 4
-MOST_FAILURES = 2  # the query that was cut off, and the connection that came while the names changed
+MOST_FAILURES = 1  # the query that was cut off
 LONGEST_SWITCH, LONGEST_UNDO = 0.1, 1.0
+END_ALL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'notes'"
 
 
 class Client(threading.Thread):
@@ -45,14 +46,24 @@ class Client(threading.Thread):
 
     def gap(self, begin: float, end: float) -> float:
         """The longest time without a good answer."""
-        times = [begin, *(at for at in self.good if begin <= at <= end), end]
-        return max(later - earlier for earlier, later in itertools.pairwise(times))
+        times = [at for at in self.good if begin <= at <= end]
+        return max((later - earlier for earlier, later in itertools.pairwise(times)), default=end - begin)
 
 
-def command(*words: str) -> tuple[float, float]:
+def noticed(clients: list[Client], *command: str) -> dict[str, float]:
+    """What the clients saw of a command."""
+    for client in clients:
+        client.bad.clear()
     began = time.monotonic()
-    subprocess.run(["evenkeel-backup", *words], check=True, stdout=subprocess.DEVNULL)
-    return began, time.monotonic()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+    ended = time.monotonic()
+    time.sleep(0.5)
+    cut = [at for client in clients for at in client.bad]
+    return {
+        "failures": max(len(client.bad) for client in clients),
+        "gap": max(client.gap(min(cut) - 0.5, max(cut) + 0.5) for client in clients) if cut else 0,
+        "seconds": ended - began,
+    }
 
 
 def main() -> None:
@@ -64,28 +75,27 @@ def main() -> None:
         client.start()
     while not all(client.good for client in clients):
         time.sleep(0.05)
-    found: dict[str, dict[str, float]] = {}
-    for action, words in {"restore": ["restore", "database/notes"], "undo": ["undo", "database/notes"]}.items():
-        for client in clients:
-            client.bad.clear()
-        began, ended = command(*words, confirm)
-        time.sleep(0.5)
-        around = [at for client in clients for at in client.bad]
-        found[action] = {
-            "failures": max(len(client.bad) for client in clients),
-            "gap": max(client.gap(min(around) - 0.05, max(around) + 0.05) for client in clients) if around else 0,
-            "seconds": ended - began,
-        }
+    # To log in anew takes its time too, and so does the program's start, more of it on a host that is busy: neither is
+    # the switch's.
+    ends = [noticed(clients, "runuser", "-u", "postgres", "--", "psql", "-Xqc", END_ALL) for _number in range(3)]
+    usual = max(seen["gap"] for seen in ends)
+    start = noticed(clients, "evenkeel-backup", "list")["seconds"]
+    found = {
+        action: noticed(clients, "evenkeel-backup", action, "database/notes", confirm) for action in ("restore", "undo")
+    }
     for client in clients:
         client.done.set()
         client.join()
-    command("discard", "database/notes", confirm)
+    subprocess.run(["evenkeel-backup", "discard", "database/notes", confirm], check=True, stdout=subprocess.DEVNULL)
     problems = [
         f"{action}: {figures}"
         for action, figures in found.items()
-        if figures["failures"] > MOST_FAILURES or figures["gap"] > LONGEST_SWITCH + 0.1
+        if figures["failures"] > MOST_FAILURES or figures["gap"] > LONGEST_SWITCH + usual
     ]
-    print(json.dumps({**found, "answers": sum(len(client.good) for client in clients), "problems": problems}))
+    if found["undo"]["seconds"] > LONGEST_UNDO + start:
+        problems.append("the undo took too long")
+    answers = sum(len(client.good) for client in clients)
+    print(json.dumps({**found, "usual": usual, "start": start, "answers": answers, "problems": problems}))
     sys.exit(bool(problems))
 
 

@@ -13,7 +13,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import time
 import typing as t
 from collections.abc import Callable
@@ -27,6 +26,7 @@ from evenkeel_backup.outcome import BackupError, DamagedError, SpaceError
 from evenkeel_backup.remote import Remote
 from evenkeel_backup.settings import Settings
 
+SWITCHES = 3  # attempts
 MARGIN = 1.2  # of the recorded size has to be free
 REDIS_DATA = Path("/var/lib/redis")
 REDIS_UNIT = "redis-server"
@@ -212,22 +212,14 @@ def switch_database(restore: Restore) -> None:
 
 
 def rename(server: postgres.Server, live_name: str, aside: str, new: str, properties: str) -> None:
-    """Sessions that come back between the end of the old ones and the lock would hold the rename up: end those too."""
-    oids = server.ask(f"SELECT oid FROM pg_database WHERE datname = {sql.literal(live_name)};")
-    late = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datid = {(oids or ['0'])[0]};\n"
-    helper = server.start(
-        "psql", "-XAtq", f"--dbname={postgres.SUPERUSER_DATABASE}",
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    if helper.stdin is None:
-        raise BackupError("psql was started without pipes")
-    try:
-        helper.stdin.write(b"SELECT pg_sleep(0.05);\n" + (late + "SELECT pg_sleep(0.02);\n").encode() * 200)
-        helper.stdin.flush()
-        server.ask(sql.switch(live_name, aside, new, properties))
-    finally:
-        helper.kill()
-        helper.communicate()
+    """All or nothing, and again after a session that was just beginning stood in the way."""
+    for attempt in range(1, SWITCHES + 1):
+        try:
+            server.ask(sql.switch(live_name, aside, new, properties))
+            return
+        except BackupError:
+            if attempt == SWITCHES:
+                raise
 
 
 def probe_database(restore: Restore) -> None:

@@ -50,6 +50,24 @@ SELECT json_build_object(
 FROM pg_database d WHERE datname = {name};
 """
 
+# One statement, and so one transaction and no waiting for its client in between. It asks who is there once before the
+# lock, because what it needs to know for that is then at hand. A rename that still sees a session looks again only
+# after a tenth of a second, so none is begun before all have ended.
+SWITCH = """
+BEGIN
+  PERFORM FROM pg_stat_activity WHERE datname IN {names};
+  SET LOCAL lock_timeout = '2s';
+  SET LOCAL deadlock_timeout = '50ms';
+  LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE;
+  PERFORM pg_stat_clear_snapshot();
+  PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN {names};
+  FOR number IN 1..500 LOOP
+    PERFORM pg_sleep(0.002), pg_stat_clear_snapshot();
+    EXIT WHEN NOT EXISTS (SELECT FROM pg_stat_activity WHERE datname IN {names});
+  END LOOP;
+  {renames}
+END"""
+
 
 def identifier(name: str) -> str:
     if "\0" in name or not name:
@@ -94,12 +112,16 @@ def terminate(name: str) -> str:
 def switch(live: str, aside: str, new: str, properties: str) -> str:
     """Both renames in one transaction: whoever is killed when, there is always one database of the live name.
 
-    A rename waits for sessions that are just ending; new ones wait for the rename's lock.
+    New sessions look their database up in pg_database. While that is locked they wait there, before they belong to any
+    database, and find the new one afterwards: of a client that comes back at once, one query is lost and no more.
     """
-    renames = [f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(live)};", properties]
+    renames = [f"ALTER DATABASE {identifier(new)} RENAME TO {identifier(live)};"]
+    if properties:
+        renames.append(f"EXECUTE {literal(properties)};")
     if aside:
         renames.insert(0, f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(aside)};")
-    return "\n".join([terminate(live), terminate(new), "SELECT pg_sleep(0.01);", "BEGIN;", *renames, "COMMIT;"])
+    body = SWITCH.format(names=f"({literal(live)}, {literal(new)})", renames="\n  ".join(renames))
+    return f"DO {literal(body)};"
 
 
 def properties(script: str) -> str:

@@ -51,13 +51,23 @@ def test_privileges_and_settings_are_taken_and_nothing_else() -> None:
     ]
 
 
-def test_both_renames_and_the_settings_are_one_transaction() -> None:
-    lines = sql.switch("notes", "notes__old", "notes__new", "GRANT x;").splitlines()
-    assert lines[lines.index("BEGIN;") + 1 : lines.index("COMMIT;")] == [
+def test_both_renames_and_the_settings_are_one_statement() -> None:
+    script = sql.switch("notes", "notes__old", "it's new", "GRANT x;")
+    assert script.startswith("DO '")
+    assert script.endswith("END';")
+    inner = script.removeprefix("DO '").removesuffix("';").replace("''", "'")
+    assert [line.strip() for line in inner.splitlines()[-4:]] == [
         'ALTER DATABASE "notes" RENAME TO "notes__old";',
-        'ALTER DATABASE "notes__new" RENAME TO "notes";',
-        "GRANT x;",
+        'ALTER DATABASE "it\'s new" RENAME TO "notes";',
+        "EXECUTE 'GRANT x;';",
+        "END",
     ]
+
+
+def test_nobody_gets_into_either_while_they_are_renamed() -> None:
+    script = sql.switch("notes", "notes__old", "notes__new", "")
+    lock, terminate, rename = (script.index(word) for word in ("LOCK TABLE", "pg_terminate_backend", "RENAME"))
+    assert lock < terminate < rename
 
 
 def test_where_nothing_is_live_there_is_one_rename() -> None:
