@@ -39,7 +39,8 @@ class ActionModule(ActionBase):
         )
         hosts = {host: variables["hostvars"][host] for host in variables["ansible_play_hosts"]}
         try:
-            known = states(hosts, arguments["target"], arguments["release"])
+            seen = {name: seen_of(host, arguments["rollout"]) for name, host in hosts.items()}
+            known = states(hosts, seen, arguments["target"], arguments["release"])
             plans = plan_fleet(known)
             if arguments["target"] == "staged":
                 check_memory(plans, hosts, known)
@@ -56,6 +57,7 @@ class ActionModule(ActionBase):
             hosts={host: asdict(plan) for host, plan in plans.items()},
             batches=max(batches.values(), default=0),
             needed=bool(lines or held),
+            leased=bool(arguments["rollout"]),
             plan=lines,
             notes={name: said for name, host in hosts.items() if lines and (said := note_of(host, known[name]))},
             summary=[
@@ -72,7 +74,7 @@ class ActionModule(ActionBase):
             # The plan that counts is there to be read, not only with -v; a callback shows all of a result or nothing.
             for line in result["summary"]:
                 self._display.display(line)
-            retired = {name: "retired, and left alone" for name in hosts if seen_of(hosts[name]).get("retired")}
+            retired = {name: "retired, and left alone" for name in hosts if seen[name].get("retired")}
             alike: dict[str, list[str]] = {}
             for host, line in [*lines.items(), *(result["notes"] | retired).items()]:
                 alike.setdefault(line, []).append(host)
@@ -81,10 +83,14 @@ class ActionModule(ActionBase):
         return result
 
 
-def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: str) -> dict[str, HostState]:
+def states(
+    hosts: t.Mapping[str, t.Mapping[str, t.Any]],
+    seen: t.Mapping[str, t.Mapping[str, t.Any]],
+    target: str,
+    release: str,
+) -> dict[str, HostState]:
     """What the planner needs of each host. Which release is wanted is decided service by service."""
     settings = {name: host["__app_check"]["settings"] for name, host in hosts.items()}
-    seen = {name: seen_of(host) for name, host in hosts.items()}
     staged = {name: host["__app_release"]["id"] if target == "staged" else "" for name, host in hosts.items()}
     wanted: dict[str, str] = {}
     for service in dict.fromkeys(setting["app_name"] for setting in settings.values()):
@@ -114,9 +120,10 @@ def states(hosts: t.Mapping[str, t.Mapping[str, t.Any]], target: str, release: s
     }
 
 
-def seen_of(host: t.Mapping[str, t.Any]) -> t.Mapping[str, t.Any]:
-    """What was seen under the lease is what counts, once there is one."""
-    return t.cast("t.Mapping[str, t.Any]", host.get("__app_lease", {}).get("seen") or host["__app_info"])
+def seen_of(host: t.Mapping[str, t.Any], rollout: str) -> t.Mapping[str, t.Any]:
+    """What was seen under the lease is what counts, once there is one; an earlier rollout of the play had its own."""
+    lease = host.get("__app_lease", {}) if rollout else {}
+    return t.cast("t.Mapping[str, t.Any]", lease.get("seen") or host["__app_info"])
 
 
 def settings_of(

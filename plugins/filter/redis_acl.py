@@ -29,6 +29,10 @@ options:
     description: Whether whoever names no user gets in.
     type: bool
     required: true
+  only_first:
+    description: Whether only the first of a user's passwords lets him in.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -51,9 +55,11 @@ from ansible.errors import AnsibleFilterError
 from ansible_collections.evenkeel.fleet.plugins.module_utils._redis_acl import acl
 
 
-def _redis_acl(users: t.Sequence[t.Mapping[str, t.Any]], admin: str, password: str, nameless: bool) -> dict[str, str]:
+def _redis_acl(
+    users: t.Sequence[t.Mapping[str, t.Any]], admin: str, password: str, nameless: bool, only_first: bool = False
+) -> dict[str, str]:
     try:
-        return acl(users, admin, password, nameless)
+        return acl(users, admin, password, nameless, only_first)
     except ValueError as exc:
         raise AnsibleFilterError(str(exc)) from exc
 

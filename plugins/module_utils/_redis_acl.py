@@ -26,10 +26,13 @@ RIGHTS = {
 }
 
 
-def acl(users: t.Sequence[t.Mapping[str, t.Any]], admin: str, password: str, nameless: bool) -> dict[str, str]:
+def acl(
+    users: t.Sequence[t.Mapping[str, t.Any]], admin: str, password: str, nameless: bool, only_first: bool = False
+) -> dict[str, str]:
     """The rules of each user by name, those of the admin and of whoever names no user among them.
 
-    Without users there are none, and the server's one password lets everybody in. Of passwords the rules hold hashes.
+    Without users there are none, and the server's one password lets everybody in. Of passwords the rules hold hashes;
+    a user with several is let in with each, or with the first alone.
     """
     # A server that starts takes the rules of its file, and no password from anywhere else.
     everybody = f"reset on {_hash(password)} {EVERYTHING}"
@@ -47,7 +50,7 @@ def acl(users: t.Sequence[t.Mapping[str, t.Any]], admin: str, password: str, nam
         passwords = user["passwords"]
         if not passwords or not all(passwords):
             raise ValueError(f"redis_users: {user['name']} has no password, or an empty one; anybody would get in")
-        hashes = " ".join(_hash(word) for word in passwords)
+        hashes = " ".join(_hash(word) for word in (passwords[:1] if only_first else passwords))
         rules[str(user["name"])] = f"reset on {hashes} {_rights(user)}"
     return {**rules, "default": everybody if nameless else "off"}
 

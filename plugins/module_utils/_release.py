@@ -144,6 +144,11 @@ def environment_file(variables: t.Mapping[str, t.Any]) -> str:
     return "".join(lines)
 
 
+def has_variable(environment: str, name: str, value: t.Any) -> bool:
+    """Whether this text of an EnvironmentFile, as environment_file wrote it, gives the variable this value."""
+    return f"\n{environment_file({name: value})}" in f"\n{environment}"
+
+
 def inner_path(path: str) -> str:
     """The path itself if it stays inside the directory it is meant for. Raises ValueError otherwise."""
     normal = posixpath.normpath(path)

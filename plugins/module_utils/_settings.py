@@ -299,6 +299,18 @@ def _unknown(
                 yield label, name, "a group without hosts" if name in groups else ""
 
 
+def unknown_keys(settings: t.Mapping[str, t.Any], keys_of: t.Mapping[str, t.Sequence[str]]) -> list[str]:
+    """One sentence for each value at a path that is no key of any of the settings that it is to be one of."""
+    problems = []
+    for path, owners in keys_of.items():
+        keys = sorted({str(key) for owner in owners for key in settings.get(owner) or {}})
+        for label, name in select(dict(settings), path):
+            if name not in keys:
+                there = f"there are {', '.join(keys)}" if keys else "there is none"
+                problems.append(f"{label} is {show(name)}; it wants a name in {' or '.join(owners)}, and {there}")
+    return problems
+
+
 def repeated_values(settings: t.Mapping[str, t.Any], paths: t.Iterable[str]) -> list[str]:
     """One sentence for each value that stands at more than one of the paths."""
     labels: dict[str, list[str]] = {}

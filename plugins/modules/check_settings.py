@@ -43,6 +43,11 @@ options:
       - After the name of a format C(?) lets an empty text pass as well.
     type: dict
     default: {}
+  keys_of:
+    description:
+      - Paths at which every value must be a key of a mapping, each with the names of the variables that may have it.
+    type: dict
+    default: {}
   hosts:
     description: Paths at which every value must name a host of the inventory, or a group that holds at least one.
     type: list

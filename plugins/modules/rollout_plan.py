@@ -65,6 +65,10 @@ needed:
   description: Whether any host has anything to do, or a lease that has to be released.
   type: bool
   returned: success
+leased:
+  description: Whether this is the second plan of O(rollout), made under its lease.
+  type: bool
+  returned: success
 plan:
   description: A sentence for each host that has something to do.
   type: dict

@@ -103,8 +103,15 @@ def test_a_lease_that_somebody_left_wants_to_be_released_even_where_nothing_else
     assert not plan(variables)["needed"]
     variables["hostvars"]["app2"]["__app_info"]["lease"] = {"rollout": "20260102T030405Z-a1b2"}
     assert plan(variables)["needed"]
-    # Under the lease, which is its own by then, there is nothing to do.
-    assert not plan(variables, rollout="20260102T030405Z-c3d4")["needed"]
+    # Under the lease, which is its own by then, there is nothing to do but to release it.
+    own = plan(variables, rollout="20260102T030405Z-c3d4")
+    assert (own["needed"], own["leased"]) == (False, True)
+
+
+def test_what_an_earlier_rollout_of_the_play_saw_under_its_lease_counts_no_more(plan: Act) -> None:
+    variables = fleet("app1")
+    variables["hostvars"]["app1"]["__app_lease"] = {"seen": {**SEEN, "current": V2}}
+    assert plan(variables)["hosts"]["app1"]["release_from"] == V1
 
 
 @pytest.mark.parametrize(

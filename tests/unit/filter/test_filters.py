@@ -15,6 +15,7 @@ from ansible_collections.evenkeel.fleet.plugins.filter import (
     postgres_rules,
     postgres_tuning,
     redis_acl,
+    rotated_secrets,
     to_unit,
     with_addresses,
 )
@@ -28,6 +29,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         postgres_rules,
         postgres_tuning,
         redis_acl,
+        rotated_secrets,
         to_unit,
         with_addresses,
     )
@@ -60,6 +62,13 @@ def test_postgres_tuning() -> None:
 
 def test_redis_acl() -> None:
     assert list(FILTERS["redis_acl"]([], admin="a", password="b", nameless=True)) == ["default"]
+
+
+def test_rotated_secrets() -> None:
+    previous = [{"name": "KEY", "value": "old", "variable": "KEY_TOO"}]
+    seen = [{"in_use": [], "missing": ["KEY"]}]
+    assert FILTERS["rotated_secrets"]({"KEY": "new"}, previous, "use") == {"KEY": "new", "KEY_TOO": "old"}
+    assert FILTERS["rotated_secrets"]({"KEY": "new"}, previous, "admit", seen) == {"KEY": "old", "KEY_TOO": "new"}
 
 
 def test_with_addresses() -> None:

@@ -30,6 +30,11 @@ def test_a_user_has_his_passwords_and_his_keys() -> None:
     }
 
 
+def test_the_first_password_may_be_the_only_one() -> None:
+    rules = acl([NOTES], "evenkeel", "secret", False, only_first=True)["notes"]
+    assert rules.startswith(f"reset on {sha('old')} ~notes:*")
+
+
 def test_on_the_way_to_users_the_nameless_still_get_in() -> None:
     found = acl([NOTES], "evenkeel", "secret", True)
     assert found["default"] == found["evenkeel"]

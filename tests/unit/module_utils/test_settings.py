@@ -20,6 +20,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import (
     select,
     show,
     unknown_hosts,
+    unknown_keys,
     unknown_names,
     unknown_peers,
 )
@@ -467,6 +468,17 @@ def test_hosts_that_are_not_in_the_inventory_are_refused() -> None:
         "nginx_sites[0].hosts[1] is 'app9', neither a group nor a host of the inventory; "
         "it wants a host, or a group with at least one",
         "nginx_sites[0].hosts[2] is 'empty', a group without hosts; it wants a host, or a group with at least one",
+    ]
+
+
+def test_a_name_that_stands_for_another_setting_must_be_there() -> None:
+    keys_of = {"previous[].name": ["secrets", "credentials"]}
+    settings = {"previous": [{"name": "A"}, {"name": "B"}, {"name": "C"}], "secrets": {"A": 1}, "credentials": {"B": 2}}
+    assert unknown_keys(settings, keys_of) == [
+        "previous[2].name is 'C'; it wants a name in secrets or credentials, and there are A, B"
+    ]
+    assert unknown_keys({"previous": [{"name": "A"}], "secrets": None}, keys_of) == [
+        "previous[0].name is 'A'; it wants a name in secrets or credentials, and there is none"
     ]
 
 
