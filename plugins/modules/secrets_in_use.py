@@ -10,13 +10,6 @@ short_description: Say which of these secrets the current release has
 version_added: 1.0.0
 description:
   - Compares secrets with those of the release that the host settled on, and says names, never values.
-attributes:
-  check_mode:
-    description: Can run in check mode; it never changes anything.
-    support: full
-  diff_mode:
-    description: Has nothing to show in diff mode.
-    support: none
 options:
   secrets:
     description: Secrets that the release would have as environment variables.
@@ -28,6 +21,7 @@ options:
     default: {}
 extends_documentation_fragment:
   - evenkeel.fleet.service
+  - evenkeel.fleet.attributes.read_only
 """
 
 EXAMPLES = r"""

@@ -23,8 +23,9 @@ from trial import Service
 PLAYBOOK = ("playbooks/rotate_secrets.yml", "--limit", "all")
 # Three rollouts in one go.
 PATIENCE = 900
-USERS = ("--connections", "16", "--websockets", "4", "--rate", "100")
-KINDS = ("redis_password", "jwt_secret")
+USERS = ("--connections", "16", "--websockets", "4", "--rate", "60", "--verify")
+KINDS = ("database_password", "redis_password", "jwt_secret")
+DATABASE_USERS = {1: "notes_a", 2: "notes_b"}
 
 # Looks for secrets in the arguments of every process until a file is gone. They come by stdin.
 WATCH = """
@@ -50,7 +51,7 @@ def secrets(number: int) -> dict[str, str]:
 
 def keep(notes: Service, now: int, previous: int | None = None, **more: str) -> None:
     """Write the values that each secret has now, and had before."""
-    kept = secrets(now) | more
+    kept = secrets(now) | {"notes_database_user": DATABASE_USERS[now]} | more
     if previous is not None:
         kept |= {f"{name}_previous": value for name, value in secrets(previous).items()}
     path = notes.inventory / "group_vars/all/secrets.yml"
@@ -81,12 +82,12 @@ class Bearers(threading.Thread):
         while not self.over.is_set():
             status, said = self.ask("/token")
             if status == 200:
-                # A second less than it is valid, which is how long a slow machine may take to ask.
-                tokens.append((time.monotonic() + said["seconds"] - 1, said["token"]))
+                # Less than it is valid, by what a slow machine may take to ask.
+                tokens.append((time.monotonic() + said["seconds"] - 4, said["token"]))
             tokens = [(until, token) for until, token in tokens if until > time.monotonic()]
             for _until, token in tokens:
                 self.ask("/whoami", token)
-            self.over.wait(0.1)
+            self.over.wait(0.3)
 
     def ask(self, path: str, token: str = "") -> tuple[int, dict[str, object]]:
         connection = http.client.HTTPConnection(self.address, timeout=10)
@@ -115,7 +116,7 @@ def bearers(notes: Service) -> Iterator[Bearers]:
 @pytest.fixture(autouse=True)
 def first_secrets(notes: Service) -> Iterator[None]:
     keep(notes, now=1)
-    done = notes.play("site.yml", "--limit", "all", "--tags", "redis,app")
+    done = notes.play("site.yml", "--limit", "all", "--tags", "postgres,redis,app")
     assert done.status == 0, done.output
     yield
     keep(notes, now=1)
@@ -129,9 +130,15 @@ def on(notes: Service, host: str, *command: str) -> str:
     return fleet.run("docker", "exec", fleet.container(notes.fleet, host), *command)
 
 
-def lets_in(notes: Service, password: str) -> bool:
-    """Whether Redis knows this password of the service."""
-    return on(notes, "lb1", "redis-cli", "--no-auth-warning", "--user", "notes", "--pass", password, "PING") == "PONG"
+def lets_in(notes: Service, number: int) -> list[bool]:
+    """Whether Postgres and Redis let in whoever has the passwords of that number."""
+    known = secrets(number)
+    asked = f"PGPASSWORD={known['notes_database_password']} psql -h localhost -U {DATABASE_USERS[number]} notes -Atc "
+    redis = f"REDISCLI_AUTH={known['notes_redis_password']} redis-cli --user notes PING"
+    return [
+        on(notes, "lb1", "sh", "-c", f"{asked} 'SELECT 42' 2>&1 || true") == "42",
+        on(notes, "lb1", "sh", "-c", f"{redis} 2>&1 || true") == "PONG",
+    ]
 
 
 def accepts(notes: Service, secret: str) -> list[int]:
@@ -173,8 +180,8 @@ def test_nobody_notices_a_rotation_and_the_old_secrets_are_refused(
     nobody_noticed: Callable[..., None],
 ) -> None:
     old, new = secrets(1), secrets(2)
-    assert lets_in(notes, old["notes_redis_password"])
-    assert accepts(notes, old["notes_jwt_secret"]) == [200, 200]
+    assert lets_in(notes, 1) == [True, True]
+    assert accepts(notes, secrets(1)["notes_jwt_secret"]) == [200, 200]
     watches = [Watch(notes, host, [*old.values(), *new.values()]) for host in ("lb1", "app2")]
     users = load(notes, *USERS)
 
@@ -190,7 +197,7 @@ def test_nobody_notices_a_rotation_and_the_old_secrets_are_refused(
     assert [watch.end() for watch in watches] == [[], []]
     assert [secret for secret in [*old.values(), *new.values()] if secret in done.output] == []
 
-    assert (lets_in(notes, new["notes_redis_password"]), lets_in(notes, old["notes_redis_password"])) == (True, False)
+    assert (lets_in(notes, 2), lets_in(notes, 1)) == ([True] * 2, [False] * 2)
     assert (accepts(notes, new["notes_jwt_secret"]), accepts(notes, old["notes_jwt_secret"])) == ([200] * 2, [401] * 2)
 
     # As long as the previous values are in the vault, it may be done again, and without them there is nothing to do.
@@ -207,7 +214,6 @@ def test_nobody_notices_a_rotation_and_the_old_secrets_are_refused(
 def test_secrets_that_a_service_does_not_get_along_with_are_not_used_and_the_old_ones_stay_good(
     notes: Service, load: Callable[..., Load], nobody_noticed: Callable[..., None]
 ) -> None:
-    old, new = secrets(1), secrets(2)
     users = load(notes, *USERS)
     keep(notes, now=2, previous=1, notes_redis_password_in_url="a typing error")
     done = notes.begin(*PLAYBOOK).end(PATIENCE)
@@ -215,6 +221,5 @@ def test_secrets_that_a_service_does_not_get_along_with_are_not_used_and_the_old
 
     assert done.status > 0
     assert "went back" in done.output
-    assert lets_in(notes, old["notes_redis_password"])
-    assert lets_in(notes, new["notes_redis_password"])
-    assert accepts(notes, old["notes_jwt_secret"]) == [200, 200]
+    assert (lets_in(notes, 1), lets_in(notes, 2)) == ([True] * 2, [True] * 2)
+    assert accepts(notes, secrets(1)["notes_jwt_secret"]) == [200, 200]

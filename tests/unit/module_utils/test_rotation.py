@@ -48,16 +48,6 @@ def test_a_rotation_in_its_steps() -> None:
     assert step("revoke", USED, USED) == REVOKED
 
 
-@pytest.mark.parametrize(("before", "after"), [(ADMITTED, USED), (USED, REVOKED)])
-def test_a_rotation_that_stopped_between_two_hosts_goes_on(before: dict[str, str], after: dict[str, str]) -> None:
-    runs = [before, after]
-    for name in STEPS:
-        now = step(name, *runs)
-        assert all(understand(old, now) for old in runs), (name, runs, now)
-        runs = [now, now]
-    assert runs == [REVOKED, REVOKED]
-
-
 def test_one_that_is_over_is_left_alone() -> None:
     assert [step(name, REVOKED, REVOKED) for name in STEPS] == [REVOKED] * 3
 
