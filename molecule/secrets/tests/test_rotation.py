@@ -23,7 +23,7 @@ from trial import Service
 PLAYBOOK = ("playbooks/rotate_secrets.yml", "--limit", "all")
 # Three rollouts in one go.
 PATIENCE = 900
-USERS = ("--connections", "16", "--websockets", "4", "--rate", "60", "--verify")
+USERS = ("--connections", "8", "--websockets", "2", "--rate", "40", "--verify")
 KINDS = ("database_password", "redis_password", "jwt_secret")
 DATABASE_USERS = {1: "notes_a", 2: "notes_b"}
 
@@ -39,7 +39,7 @@ while os.path.exists(flag):
         except OSError:
             continue
         seen.update(words for half in wanted if "".join(half) in words)
-    time.sleep(0.05)
+    time.sleep(0.2)
 print(json.dumps(sorted(seen)))
 """
 FLAG = "/run/evenkeel-watch"
