@@ -145,9 +145,18 @@ def readers(users: t.Iterable[User], database: str) -> list[str]:
     return [user.name for user in users if user.access == READ_ONLY and database in user.databases]
 
 
-def missing_inside(database: Database, names: t.Iterable[str]) -> str:
-    """A query for the statements that are still needed inside a database, of its extensions and its readers."""
-    return INSIDE.format(extensions=_array(database.extensions), readers=_array(names), owner=literal(database.owner))
+def replicas(users: t.Iterable[User]) -> list[str]:
+    return [user.name for user in users if user.access == REPLICA]
+
+
+def missing_inside(database: Database, names: t.Iterable[str], replicas: t.Iterable[str] = ()) -> str:
+    """A query for the statements still needed inside a database, of its extensions, its readers, and replicas."""
+    return INSIDE.format(
+        extensions=_array(database.extensions),
+        readers=_array(names),
+        replicas=_array(replicas),
+        owner=literal(database.owner),
+    )
 
 
 def _array(words: t.Iterable[str]) -> str:
@@ -211,5 +220,11 @@ SELECT to_json(statement) FROM (
     SELECT FROM pg_default_acl CROSS JOIN aclexplode(defaclacl) AS granted
     WHERE defaclrole = owner.oid AND defaclnamespace = 0 AND defaclobjtype::text = kind
       AND granted.grantee = readers.oid AND granted.privilege_type = privilege)
+  UNION ALL
+  SELECT 5, format('GRANT EXECUTE ON FUNCTION pg_catalog.%s TO %I', signature, rolname)
+  FROM pg_roles CROSS JOIN unnest(ARRAY[
+    'pg_ls_dir(text, boolean, boolean)', 'pg_stat_file(text, boolean)', 'pg_read_binary_file(text)',
+    'pg_read_binary_file(text, bigint, bigint, boolean)']) AS signature
+  WHERE rolname = ANY ({replicas}) AND NOT has_function_privilege(oid, 'pg_catalog.' || signature, 'EXECUTE')
 ) AS missing ORDER BY step, statement;
 """

@@ -124,7 +124,8 @@ def _reached(user: User, databases: t.Sequence[Database]) -> list[tuple[str, tup
     if not user.password:
         return []
     if user.access == REPLICA:
-        return [("replication", user.hosts or ())]
+        # The second is for a former primary, which asks where it and the new one have parted.
+        return [("replication", user.hosts or ()), ('"postgres"', user.hosts or ())]
     if not user.databases:
         return [("all", user.hosts or ())]
     hosts = {database.name: database.hosts for database in databases}

@@ -135,6 +135,7 @@ SELECT json_build_object('line', line_number, 'error', error) FROM pg_hba_file_r
 STATE = """
 SELECT json_build_object(
   'stale', (SELECT max((pg_stat_file(file)).change) FROM unnest({files}) AS file) > pg_conf_load_time(),
+  'loaded', pg_conf_load_time()::text,
   'pending', ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name),
   'unit', (pg_stat_file({unit})).modification > pg_postmaster_start_time(),
   'empty', NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));
@@ -236,11 +237,11 @@ class Config:
         files = f"ARRAY[{', '.join(map(literal, paths))}]"
         return t.cast("dict[str, t.Any]", self.server.ask(STATE.format(files=files, unit=literal(self.unit)))[0])
 
-    def reload(self) -> dict[str, t.Any]:
-        """Have the server read its files, and wait until it has."""
+    def reload(self, before: str) -> dict[str, t.Any]:
+        """Have the server read its files, and wait until it has done so later than before."""
         self.server.ask("SELECT to_json(pg_reload_conf());")
         end = time.monotonic() + RELOAD_SECONDS
-        while (state := self.state())["stale"]:
+        while (state := self.state())["loaded"] == before:
             if time.monotonic() > end:
                 raise ValueError(f"{self.service} has not read its files within {RELOAD_SECONDS} s of being told to")
             time.sleep(0.1)
@@ -306,9 +307,10 @@ def keep(config: Config, check: bool) -> dict[str, t.Any]:
         return result
     config.write()
     state = config.state()
-    if state["stale"]:
+    # Of a change in the second of the last reload the server's clock for files knows nothing.
+    if state["stale"] or changes:
         result["changed"] = True
-        state = config.reload()
+        state = config.reload(state["loaded"])
     pending = state["pending"] + ([UNIT] if state["unit"] else [])
     if pending and (state["empty"] or config.params["restart"]):
         config.restart()

@@ -15,7 +15,7 @@ description:
   - The server gets a SCRAM verifier of a password, never the password. Whether it has the right one is found out by
     deriving it anew with the same salt, so a second run changes nothing.
   - A user the module has made and that is listed no longer may not log in any longer. Nothing is dropped.
-  - A replica has what its primary has, and is left alone.
+  - A replica has what its primary has, and is left alone if O(replica) says that it is meant to be one.
 attributes:
   check_mode:
     description: Can run in check mode and predicts the statements, except inside databases that are not there yet.
@@ -28,6 +28,10 @@ options:
     description: Debian's name of the server, such as V(17/main).
     type: str
     required: true
+  replica:
+    description: Whether the server is meant to copy another. One that does, though it is not meant to, is refused.
+    type: bool
+    default: false
   databases:
     description: The databases.
     type: list
@@ -101,6 +105,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import Server
 
 SPEC: dict[str, t.Any] = {
     "cluster": {"type": "str", "required": True},
+    "replica": {"type": "bool", "default": False},
     "databases": {
         "type": "list",
         "elements": "dict",
@@ -144,7 +149,8 @@ def keep(server: Server, params: t.Mapping[str, t.Any], check: bool) -> list[str
     for database in [OWN, *databases]:
         names = planning.readers(users, database.name)
         if (names or database.extensions) and not (check and database.name not in state.owners):
-            inside = server.ask(planning.missing_inside(database, names), database.name)
+            copying = planning.replicas(users) if database == OWN else []
+            inside = server.ask(planning.missing_inside(database, names, copying), database.name)
             if not check:
                 execute(server, inside, database.name)
             shown += inside
@@ -161,7 +167,13 @@ def main() -> None:
     server = Server(module.params["cluster"])
     shown: list[str] = []
     try:
-        if not server.is_replica():
+        replica = server.is_replica()
+        if replica and not module.params["replica"]:
+            raise ValueError(
+                f"Postgres {server.cluster} copies another server and takes no writes. If it should, run the playbook "
+                "promote; if not, say in postgres_primary which host it copies"
+            )
+        if not replica:
             shown = keep(server, module.params, module.check_mode)
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))

@@ -38,6 +38,7 @@ PURE = [
     "_placeholders",
     "_postgres_files",
     "_postgres_plan",
+    "_postgres_replication",
     "_postgres_tuning",
     "_postgres_users",
     "_lease",
