@@ -65,6 +65,11 @@ class Layout:
     def previous(self) -> str:
         return f"{self.root}/previous"
 
+    @property
+    def kept(self) -> str:
+        """Where all files of a front end are that somebody may still ask for."""
+        return f"{self.root}/kept"
+
     def slot(self, slot: str) -> str:
         return f"{self.root}/slots/{slot}"
 

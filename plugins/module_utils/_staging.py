@@ -18,7 +18,7 @@ import typing as t
 import zlib
 from dataclasses import dataclass, field
 
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._download import download
 from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
@@ -116,27 +116,24 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
             # Unpacked, an archive takes some times its size.
             _files.check_space(layout.releases, 3 * os.path.getsize(fetched), f"artifact {source.artifact}")
             _unpack(fetched, f"{scratch}/artifact", program, content.artifact_path)
-            _check_program(f"{scratch}/artifact", program)
+            if content.files:
+                _check_program(f"{scratch}/artifact", program)
+            else:
+                _front_end.check_page(f"{scratch}/artifact", program)
         except (ValueError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as exc:
             raise ValueError(f"artifact {source.artifact} cannot be unpacked: {exc}") from exc
         os.unlink(fetched)
-        for path, file in content.files.items():
-            _files.write_new(f"{scratch}/{path}", file.content, file.mode, group if file.mode == 0o640 else 0)
-        for slot in ("blue", "green"):
-            _files.make_directory(f"{scratch}/{slot}/config")
-            os.symlink("../artifact", f"{scratch}/{slot}/artifact")
+        exposure = _add_instances(layout, content, scratch, group) if content.files else None
         # The service's user must get in, whatever root's umask is and whatever the archive left to it.
         for folder, _dirs, _names in os.walk(scratch):
             os.chmod(folder, 0o755)
-        unit = f"{scratch}/{layout.unit_template}"
-        complaints = _systemd.unit_complaints(unit)
-        if complaints:
-            raise ValueError(f"unit: systemd on this host would ignore a part of it: {'; '.join(complaints)}")
+        if not content.files:
+            _front_end.stamp(f"{scratch}/artifact", content.id)
         said = {
             "id": content.id,
             "version": content.version,
             "artifact_sha256": content.artifact_sha256,
-            "exposure": _systemd.unit_exposure(unit),
+            "exposure": exposure,
             "tree": tree(scratch),
         }
         # Digests of files with secrets in them are nobody's business.
@@ -145,6 +142,25 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
     finally:
         # Published, it is gone; after a failure its own cause is what counts, and the next run sweeps.
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _add_instances(layout: Layout, content: Content, to: str, group: int) -> float | None:
+    """Add what instances need besides the artifact; how exposed they are."""
+    for path, file in content.files.items():
+        _files.write_new(f"{to}/{path}", file.content, file.mode, group if file.mode == 0o640 else 0)
+    for slot in ("blue", "green"):
+        _files.make_directory(f"{to}/{slot}/config")
+        os.symlink("../artifact", f"{to}/{slot}/artifact")
+    unit = f"{to}/{layout.unit_template}"
+    complaints = _systemd.unit_complaints(unit)
+    if complaints:
+        raise ValueError(f"unit: systemd on this host would ignore a part of it: {'; '.join(complaints)}")
+    return _systemd.unit_exposure(unit)
+
+
+def has_instances(layout: Layout, release_id: str) -> bool:
+    """Whether instances of the release run, or it is a front end's."""
+    return os.path.exists(f"{layout.release(release_id)}/{layout.unit_template}")
 
 
 def remove(layout: Layout, release_id: str) -> None:

@@ -12,6 +12,8 @@ description:
   - A release is a directory that holds everything that decides how an instance behaves, namely the artifact,
     the systemd unit, and for each slot the environment, credentials and config files. It never changes once it has
     its name.
+  - Without O(unit) it is the release of a front end, files for a web server. Then C(kept) in the root leads to the
+    files of all releases that are there together; of files with the same name it has the current release's.
   - Its id is C(<version>-<digest>); equal inputs give an equal id on every host.
   - It is put together beside the others, verified, synced to disk, and published by a rename. A damaged one is
     replaced.
@@ -89,6 +91,7 @@ options:
       - Path of the program inside the archive, or inside O(artifact_path) of it; where the artifact is the program
         itself, the path it is put at.
       - It must be there and be built for the machine that the host is. The default is the service's name.
+      - Of a front end, its first page; by default V(index.html).
     type: str
   remote_src:
     description: Whether a path in O(artifact) is on the host.
@@ -96,7 +99,8 @@ options:
     default: false
   unit:
     description:
-      - Text of the systemd template unit, in which C(%i) is the slot. Required for O(state=staged).
+      - Text of the systemd template unit, in which C(%i) is the slot.
+      - Without it there are no instances, and so no O(environment), O(secrets), O(credentials) and O(files).
       - A text of which systemd on the host would ignore a part, such as a directive that it does not know, is refused.
     type: str
   environment:
@@ -145,6 +149,10 @@ options:
     description: How many releases to keep besides those in use, the current and the previous one.
     type: int
     default: 3
+  keep_seconds:
+    description: For how long a front end's release is kept after it was current, besides those that O(keep) keeps.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - evenkeel.fleet.service
   - evenkeel.fleet.service.rollout
@@ -161,6 +169,14 @@ EXAMPLES = r"""
     environment: {RUST_LOG: info}
     slot_environment: {blue: {PORT: 8001}, green: {PORT: 8002}}
     secrets: {DATABASE_URL: "{{ vault_notes_database_url }}"}
+
+- name: Stage a release of a front end
+  evenkeel.fleet.release:
+    service: shop
+    root: /srv/shop
+    version: 2.0.0
+    artifact: https://artifacts.example.com/shop-2.0.0.tar.gz
+    artifact_sha256: fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9
 
 - name: Record it as current
   evenkeel.fleet.release:
@@ -183,7 +199,7 @@ path:
 exposure:
   description:
     - How exposed an instance is, from 0 to 10, as C(systemd-analyze security) reckons from its unit. Null where the
-      release is not staged yet, in check mode.
+      release is not staged yet, in check mode, and for a front end.
   type: float
   returned: O(state=staged)
   sample: 1.1
@@ -195,12 +211,13 @@ removed:
 """
 
 import grp
+import os
 import time
 import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging, _state
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _staging, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Records, Settings, release_files
@@ -234,14 +251,23 @@ SPEC: dict[str, t.Any] = {
     "files": {"type": "dict", "default": {}, "no_log": True},
     "group": {"type": "str", "default": "root"},
     "keep": {"type": "int", "default": 3, "no_log": False},
+    "keep_seconds": {"type": "int", "default": 0, "no_log": False},
 }
 
+
+# What only instances have.
+INSTANCES = ("environment", "secrets", "credentials", "files")
 
 # Nobody stages one release for so long.
 STAGING_SECONDS = 3600
 
 
 def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
+    if params["unit"] is None:
+        given = [name for name in INSTANCES if params[name]]
+        if given:
+            raise ValueError(f"{', '.join(given)} given without a unit; a front end has no instances to give it to")
+        return Content(params["version"], params["artifact_sha256"], {}, params["artifact_path"])
     settings = Settings(
         environment=params["environment"],
         slot_environment=params["slot_environment"] or {},
@@ -271,8 +297,10 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
             # The action plugin of the same name verifies it, brings it, and asks again.
             said = f"artifact {source.artifact} is not on this host, or its signature is not verified"
             module.fail_json(msg=said, artifact_wanted=True)
-        program = params["program"] or params["service"]
+        program = params["program"] or (params["service"] if content.files else "index.html")
         _staging.stage(layout, content, source, program, group=group_id(params["group"]))
+    if not (content.files or module.check_mode):
+        _front_end.gather(layout, _staging.installed(layout))
     after = before if content.id in before else [*before, content.id]
     return {
         "changed": changed,
@@ -293,17 +321,25 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     if wanted not in before.releases and not module.check_mode:
         raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before.releases}")
     in_slots = {release_of(_files.read_link(layout.slot(slot))) for slot in SLOTS}
-    after = before.settled_on(wanted, in_slots, module.params["keep"])
+    since = time.time() - module.params["keep_seconds"]
+    in_use = in_slots | {name for name in before.releases if os.stat(layout.release(name)).st_mtime > since}
+    after = before.settled_on(wanted, in_use, module.params["keep"])
     removed = [release for release in before.releases if release not in after.releases]
     if before != after:
         _state.check_write(layout, module)
     if not module.check_mode:
+        is_front_end = not _staging.has_instances(layout, wanted)
+        if is_front_end and before.current not in ("", wanted):
+            # Its time tells since when it is not current any more.
+            os.utime(layout.release(before.current))
         if after.previous != before.previous:
             _files.replace_link(layout.previous, f"releases/{after.previous}")
         if after.current != before.current:
             _files.replace_link(layout.current, f"releases/{after.current}")
         for release_id in removed:
             _staging.remove(layout, release_id)
+        if is_front_end:
+            _front_end.gather(layout, _staging.installed(layout))
         _staging.sweep(layout, before=time.time() - STAGING_SECONDS)
     return {
         "changed": before != after,
@@ -340,7 +376,7 @@ def main() -> None:
         argument_spec=SPEC,
         supports_check_mode=True,
         required_if=[
-            ("state", "staged", ["version", "artifact", "artifact_sha256", "unit"]),
+            ("state", "staged", ["version", "artifact", "artifact_sha256"]),
             ("state", "current", ["id"]),
             ("state", "absent", ["id"]),
         ],

@@ -150,10 +150,14 @@ def test_tls(host: str) -> None:
 
 def test_a_front_end_beside_the_service() -> None:
     page, body = ask("front.test", "/")
-    assert (page.status, body) == (200, b"the first release\n")
+    assert (page.status, body) == (200, b"release 1\n")
     assert page.headers["Cache-Control"] == "no-cache"
-    assert ask("front.test", "/some/view")[1] == b"the first release\n"
-    script, body = ask("front.test", "/app.js", Accept_Encoding="gzip")
+    assert ask("front.test", "/some/view")[1] == b"release 1\n"
+    script, body = ask("front.test", "/assets/app-1.js", Accept_Encoding="gzip")
     assert script.headers["Content-Encoding"] == "gzip"
-    assert gzip.decompress(body).startswith(b"/* script 1 */")
+    assert gzip.decompress(body).startswith(b"/* script 1 1 */")
+    assert script.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    missing, _body = ask("front.test", "/assets/app-9.js")
+    assert (missing.status, missing.headers["Cache-Control"]) == (404, None)
+    assert ask("front.test", "/version")[0].headers["Cache-Control"] is None
     assert json.loads(ask("front.test", "/version")[1])["host"] == "app1"

@@ -22,7 +22,9 @@ def load(path: str) -> t.Any:
     return yaml.safe_load((ROLE / path).read_text(encoding="utf-8"))
 
 
-FORMAT_OF: dict[str, str] = load("vars/main.yml")["__nginx_formats"]
+FORMAT_OF: dict[str, str] = {
+    path: name.removesuffix("?") for path, name in load("vars/main.yml")["__nginx_formats"].items()
+}
 # Free text. Each must pass the filter nginx_string on its way into the configuration.
 TEXTS = {
     "nginx_sites[].content_security_policy",
