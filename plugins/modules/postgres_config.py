@@ -119,6 +119,8 @@ SPEC: dict[str, t.Any] = {
 
 # What was in force when a file was replaced stays beside it until the new one is accepted.
 BEFORE = ".before-evenkeel"
+CONFIGURATION = "/etc/postgresql"
+UNITS = "/etc/systemd/system"
 # What was last in force as a whole, to start with if the server does not with something newer.
 STARTED = "/var/lib/evenkeel/postgres"
 UNIT = "the systemd unit"
@@ -148,10 +150,10 @@ class Config:
         self.version, name = params["cluster"].split("/")
         self.server = Server(params["cluster"])
         self.service = f"postgresql@{self.version}-{name}"
-        self.directory = f"/etc/postgresql/{params['cluster']}"
+        self.directory = f"{CONFIGURATION}/{params['cluster']}"
         self.settings = f"{self.directory}/conf.d/50-evenkeel.conf"
         self.rules = f"{self.directory}/pg_hba.conf"
-        self.unit = f"/etc/systemd/system/{self.service}.service.d/evenkeel.conf"
+        self.unit = f"{UNITS}/{self.service}.service.d/evenkeel.conf"
         self.lines = texts.rule_lines(params["rules"], params["own_rules"], self.fragments())
         self.wanted = {
             self.settings: texts.settings_text(params["settings"]),

@@ -123,11 +123,13 @@ SPEC: dict[str, t.Any] = {
     "streaming": {"type": "bool", "default": False},
 }
 
+DATA = "/var/lib/postgresql"
+
 STREAMING = "SELECT to_json(EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'));"
 EMPTY = "SELECT to_json(NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));"
 STATE_SECONDS = 60
 # In its first run a primary is still being set up.
-PRIMARY_SECONDS = 180
+PRIMARY_SECONDS = 300
 
 
 class Host:
@@ -137,7 +139,7 @@ class Host:
         self.server = Server(params["cluster"])
         self.unit = f"postgresql@{version}-{name}"
         self.programs = f"/usr/lib/postgresql/{version}/bin"
-        self.data = f"/var/lib/postgresql/{version}/{name}"
+        self.data = f"{DATA}/{version}/{name}"
         self.config = f"/etc/postgresql/{version}/{name}/postgresql.conf"
 
     def run(self, *words: str) -> str:

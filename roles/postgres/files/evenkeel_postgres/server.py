@@ -11,8 +11,8 @@ import subprocess
 import typing as t
 
 USER = "postgres"
-# Nobody waits long for us, and we for nobody.
-PATIENCE = "-c lock_timeout=5s -c statement_timeout=1h -c log_min_duration_statement=-1"
+# Nobody waits long for us, and we for nobody; a large table takes hours all the same.
+PATIENCE = "-c lock_timeout=5s -c statement_timeout=6h -c log_min_duration_statement=-1"
 
 
 class ServerError(Exception):

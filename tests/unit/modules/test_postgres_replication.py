@@ -1,0 +1,167 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""What happens to a server's data, and in which order; real servers are in the scenario `data`."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import typing as t
+from pathlib import Path
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.modules import postgres_replication
+
+from .conftest import Run
+
+CONTROL = """\
+Database system identifier:           1
+Database cluster state:               {state}
+Latest checkpoint location:           0/3000060
+Latest checkpoint's TimeLineID:       1
+"""
+
+
+class Machine:
+    """A server and its primary, as far as they can be told from what is asked and done."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data
+        self.replica = False
+        self.streaming = True
+        self.empty = True
+        self.primary_system = "1"
+        self.broken = ""
+        self.done: list[str] = []
+
+    def ask(self, question: str) -> list[t.Any]:
+        if "pg_promote" in question:
+            self.done.append("promote")
+            self.replica = False
+        if "NOT pg_is_in_recovery" in question:
+            return [not self.replica]
+        return [self.streaming if question == postgres_replication.STREAMING else self.empty]
+
+    def is_replica(self) -> bool:
+        return self.replica
+
+    def run(self, _host: t.Any, *words: str) -> str:
+        program = words[0]
+        if program == self.broken:
+            raise ValueError(f"{program}: it broke")
+        if program == "pg_controldata":
+            return CONTROL.format(state="shut down" if "stop" in self.done else "in production")
+        if program == "psql":
+            return {"SHOW": "off", "IDEN": f"{self.primary_system}|1|0/0|"}.get(words[3][10:14], "")
+        if program == "pg_basebackup":
+            fresh = Path(words[1].partition("=")[2])
+            fresh.mkdir()
+            (fresh / "copied").touch()
+        self.done.append(program)
+        return ""
+
+    def control(self, _host: t.Any, verb: str) -> None:
+        self.done.append(verb)
+
+    @property
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.data.iterdir())
+
+    @property
+    def directories(self) -> list[str]:
+        return sorted(path.name.split("-")[0] for path in self.data.parent.iterdir() if path.is_dir())
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine(tmp_path / "17/main")
+    machine.data.mkdir(parents=True)
+    (machine.data / "own").touch()
+    host = postgres_replication.Host
+    monkeypatch.setattr(postgres_replication, "DATA", str(tmp_path))
+    monkeypatch.setattr(postgres_replication, "STATE_SECONDS", 0)
+    monkeypatch.setattr(postgres_replication, "Server", lambda cluster: machine)
+    monkeypatch.setattr(host, "run", lambda self, *words: machine.run(self, *words))
+    monkeypatch.setattr(host, "control", lambda self, verb: machine.control(self, verb))
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.getpwuid(os.getuid()))
+    # Only root may give files away.
+    monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
+    monkeypatch.setattr(os, "chown", lambda *_arguments: None)
+    return machine
+
+
+def follow(run: Run, machine: Machine, **how: t.Any) -> dict[str, t.Any]:
+    file = f"{machine.data.parent}/pgpass"
+    given = {"connection": "host=db1", "user": "follower", "password": "secret", "password_file": file, "slot": "db2"}
+    return run(postgres_replication, cluster="17/main", primary="db1", **{**given, **how})
+
+
+def test_an_empty_server_is_filled_and_its_own_directory_goes(run: Run, machine: Machine) -> None:
+    assert follow(run, machine)["action"] == "clone"
+    assert machine.done == ["pg_basebackup", "stop", "start"]
+    assert (machine.files, machine.directories) == (["copied", "standby.signal"], ["main"])
+
+
+def test_a_copy_that_breaks_off_has_touched_nothing(run: Run, machine: Machine) -> None:
+    machine.broken = "pg_basebackup"
+    assert "it broke" in follow(run, machine)["msg"]
+    assert (machine.files, machine.done) == (["own"], [])
+
+
+def test_data_is_not_lost_unasked(run: Run, machine: Machine) -> None:
+    machine.empty, machine.primary_system = False, "2"
+    assert "has databases of its own" in follow(run, machine)["msg"]
+    assert (machine.files, machine.done) == (["own"], [])
+
+
+def test_data_that_may_be_lost_is_kept_beside(run: Run, machine: Machine) -> None:
+    machine.empty, machine.primary_system = False, "2"
+    assert follow(run, machine, rebuild=True)["action"] == "clone"
+    assert machine.directories == ["main", "main.before"]
+
+
+def test_a_former_primary_gives_up_what_it_wrote_only_when_asked(run: Run, machine: Machine) -> None:
+    machine.empty = False
+    assert "takes writes of its own" in follow(run, machine)["msg"]
+    assert follow(run, machine, rejoin=True)["action"] == "rewind"
+    assert machine.done == ["stop", "pg_rewind", "start"]
+    assert machine.files == ["own", "standby.signal"]
+
+
+def test_a_replica_is_left_alone(run: Run, machine: Machine) -> None:
+    machine.replica = True
+    assert follow(run, machine)["changed"]  # its password was new
+    assert not follow(run, machine)["changed"]
+    assert machine.done == []
+
+
+def test_check_mode_does_nothing(run: Run, machine: Machine) -> None:
+    assert follow(run, machine, check=True)["changed"]
+    assert (machine.files, machine.done, machine.directories) == (["own"], [], ["main"])
+
+
+def test_a_fenced_server_says_where_its_log_ends(run: Run, machine: Machine) -> None:
+    result = run(postgres_replication, cluster="17/main", state="fenced")
+    assert (result["changed"], result["checkpoint"]) == (True, "0/3000060")
+    assert (machine.files, machine.done) == (["own", "standby.signal"], ["stop"])
+
+
+def test_a_replica_takes_over(run: Run, machine: Machine) -> None:
+    machine.replica = True
+    assert run(postgres_replication, cluster="17/main", state="primary", streaming=True)["action"] == "promote"
+    assert machine.done == ["promote"]
+    assert not run(postgres_replication, cluster="17/main", state="primary")["changed"]
+
+
+def test_a_replica_that_hears_nothing_does_not_take_over(run: Run, machine: Machine) -> None:
+    machine.replica, machine.streaming = True, False
+    result = run(postgres_replication, cluster="17/main", state="primary", streaming=True)
+    assert "does not receive anything" in result["msg"]
+    assert machine.done == []
+
+
+def test_a_replica_that_has_not_everything_does_not_take_over(run: Run, machine: Machine) -> None:
+    machine.replica, machine.empty = True, False
+    result = run(postgres_replication, cluster="17/main", state="primary", received="0/3000060")
+    assert "have all that the former primary has written, up to 0/3000060" in result["msg"]
+    assert machine.done == []
