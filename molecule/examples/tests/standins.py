@@ -32,6 +32,7 @@ class System:
 
 SYSTEMS = {
     "leptos-sync": System("sync.leptos-sync.example.com"),
+    # Of what its balancer passes on, the demo service knows one path.
     "reconciliation": System("reconciliation.example.com", paths=("/ready",), writes=False),
     "estuary": System(
         "estuary.example.com",
@@ -56,9 +57,16 @@ def describe(system: str, directory: Path) -> None:
         copy.write_bytes(path.read_bytes())
     inventory = yaml.safe_load((directory / "hosts.yml").read_text())
     names = strip_addresses(inventory["all"]["children"])
-    images = {name: {"fleet_image": ("bookworm", "trixie")[number % 2]} for number, name in enumerate(names)}
+    images = {name: {"fleet_image": image_of(name)} for name in names}
     inventory["all"]["hosts"] = images
     (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
+
+
+def image_of(host: str) -> str:
+    """Both Debian releases, but one for servers that copy each other."""
+    fixed = {"db": "trixie", "cache": "bookworm"}
+    name = host.split(".")[0]
+    return fixed.get(name.rstrip("0123456789"), "trixie" if name.endswith("1") else "bookworm")
 
 
 def strip_addresses(groups: dict[str, Any]) -> list[str]:
@@ -87,3 +95,20 @@ def artifact(program: str, version: str, directory: Path) -> dict[str, str]:
             archive.addfile(member, io.BytesIO(content))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"app_version": version, "app_artifact": str(path), "app_artifact_sha256": digest}
+
+
+def front_ends(system: str, directory: Path) -> dict[str, Any]:
+    """The front ends of the example, each with a page for its files; the setting that says where they are."""
+    settings = EXAMPLES / system / "group_vars/static.yml"
+    if not settings.exists():
+        return {}
+    found = yaml.safe_load(settings.read_text())["static_front_ends"]
+    for one in found:
+        path = directory / f"{one['name']}.tar"
+        page = f"<title>{one['name']}</title>".encode()
+        with tarfile.open(path, "w") as archive:
+            member = tarfile.TarInfo(f"{one['artifact_path']}/index.html")
+            member.size = len(page)
+            archive.addfile(member, io.BytesIO(page))
+        one["artifact"], one["artifact_sha256"] = str(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"static_front_ends": found}

@@ -16,7 +16,7 @@ import fleet
 import pytest
 import yaml
 from load import Load
-from standins import EXAMPLES, FIRST, SECOND, SYSTEMS, System, artifact, describe
+from standins import EXAMPLES, FIRST, SECOND, SYSTEMS, System, artifact, describe, front_ends
 from trial import Play, Run
 
 # Of all examples; theirs is encrypted for show.
@@ -49,7 +49,8 @@ class Deployed:
         return fleet.ssh(self.fleet, self.address(host), command)
 
     def site(self, version: str, *options: str) -> Run:
-        program = artifact(self.service.get("app_command", [self.service["app_name"]])[0], version, self.files)
+        name = self.service.get("app_command", [self.service["app_name"]])[0]
+        program = artifact(name, version, self.files) | front_ends(self.name, self.files)
         command = ["ansible-playbook", "site.yml", "-i", str(self.inventory), *options]
         password = self.files / "password"
         password.write_text(VAULT_PASSWORD)
@@ -113,6 +114,10 @@ def test_it_serves_by_its_name_alone(deployed: Deployed) -> None:
     assert deployed.get(deployed.system.live)[0] == 200
     assert deployed.get("/metrics")[0] == 404
     assert deployed.get("/", port=80)[0] == 308
+    status, page = deployed.get("/")
+    assert status == 200
+    for front_end in front_ends(deployed.name, deployed.files).get("static_front_ends", []):
+        assert page == f"<title>{front_end['name']}</title>"
 
 
 def test_the_instance_is_what_the_inventory_says(deployed: Deployed) -> None:
