@@ -35,6 +35,7 @@ PURE = [
     "_gate",
     "_inventory",
     "_layout",
+    "_patroni",
     "_placeholders",
     "_postgres_files",
     "_postgres_plan",

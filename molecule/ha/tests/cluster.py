@@ -62,6 +62,10 @@ class Hosts:
     def boot(self) -> None:
         fleet.up(self.name, str(TESTS.parent / "fleet"), str(self.inventory))
 
+    def other_than(self, lost: str, seen: str) -> str:
+        """The host seen, if that is one of those that are left."""
+        return seen if seen in self.addresses and seen != lost else ""
+
     def site(self, *options: str) -> str:
         """What a run of site.yml says at its end."""
         done = Play(["ansible-playbook", "site.yml", "-i", str(self.inventory), *options], {}).end(within=500)

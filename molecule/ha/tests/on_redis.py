@@ -1,14 +1,14 @@
-"""Redis under Sentinel, in the order in which the tests stand here."""
+"""What the servers of Redis and the Sentinels say of themselves."""
 
 from __future__ import annotations
 
 import re
 
 import yaml
-from cluster import Hosts, eventually
+from cluster import Hosts
 
 SENTINEL = ["env", "REDISCLI_AUTH=sentinels-password", "redis-cli", "-p", "26379"]
-ALIVE = 3
+MEMBERS = 3
 
 
 def redis(hosts: Hosts, host: str, *words: str) -> str:
@@ -39,39 +39,7 @@ def whole(hosts: Hosts) -> bool:
     first = next(iter(hosts.addresses))
     said = hosts.run(first, *SENTINEL, "SENTINEL", "CKQUORUM", "notes")
     links = re.findall(r"state=online", redis(hosts, leader(hosts, first), "INFO", "replication"))
-    return said.startswith(f"OK {ALIVE} usable") and len(links) == ALIVE - 1
-
-
-def test_a_second_run_changes_nothing(hosts: Hosts) -> None:
-    eventually(lambda: whole(hosts))
-    before = identity(hosts)
-    assert "changed=0" in hosts.site("--tags", "redis,sentinel")
-    assert identity(hosts) == before
-
-
-def test_another_takes_over_from_a_primary_that_is_gone(hosts: Hosts) -> None:
-    eventually(lambda: whole(hosts))
-    lost, other = leader(hosts, "data1"), next(host for host in hosts.addresses if host != leader(hosts, "data1"))
-    writer = hosts.write(other, "redis_writer.py", *hosts.addresses.values())
-    writer.wait_for_writes(500)
-    hosts.kill(lost)
-    eventually(lambda: leader(hosts, other) != lost)
-    writer.wait_for_writes(1000)
-    report = writer.end()
-    print(f"\nRedis lost its primary: {report}")
-    assert report["lost_confirmed"] == 0
-    assert report["confirmed"] > 0
-    # Who does not wait for a replica may lose what was under way to it.
-    assert report["lost_seconds"] < 1
-    assert report["gap"] < 60
-
-    # Back again, it copies the new one, and takes no write before it does.
-    now = leader(hosts, other)
-    hosts.boot()
-    said = eventually(lambda: refusal(hosts, lost))
-    assert re.search("READONLY|NOREPLICAS", said), said
-    eventually(lambda: whole(hosts))
-    assert leader(hosts, lost) == now
+    return said.startswith(f"OK {MEMBERS} usable") and len(links) == MEMBERS - 1
 
 
 def refusal(hosts: Hosts, host: str) -> str:
@@ -79,10 +47,3 @@ def refusal(hosts: Hosts, host: str) -> str:
     write = "redis-cli --user notes --pass notes-password --no-auth-warning SET notes:late x 2>&1 || true"
     said = hosts.run(host, "sh", "-c", write)
     return "" if "Could not connect" in said else said
-
-
-def test_a_run_leaves_the_new_primary_alone(hosts: Hosts) -> None:
-    before = identity(hosts)
-    assert leader(hosts, "data1") != "data1"
-    assert "changed=0" in hosts.site("--tags", "redis,sentinel")
-    assert identity(hosts) == before
