@@ -11,7 +11,11 @@ from dataclasses import dataclass, field, replace
 
 BODY_SHOWN = 300
 BODY_KEPT = 2000
+WORDS_KEPT = 200
 NOBODY = "nobody listens"
+
+# What systemd writes into a unit's journal when its process ends.
+ENDED = re.compile(r": Main process exited, code=(exited|killed|dumped), status=(\S+)$")
 
 
 @dataclass(frozen=True)
@@ -79,10 +83,22 @@ def json_at(document: t.Any, path: str) -> tuple[bool, t.Any]:
     return True, document
 
 
-def judge_unit(unit: str, before: t.Mapping[str, str], seen: t.Mapping[str, str]) -> Answer:
+def ending_of(journal: t.Sequence[str]) -> str:
+    """How the process of a unit ended last and what was said just before, by the unit's journal; else nothing."""
+    for number, line in reversed(list(enumerate(journal))):
+        found = ENDED.search(line)
+        if found:
+            how = f"it exited with {found[2]}" if found[1] == "exited" else f"it was killed by signal {found[2]}"
+            last = journal[number - 1][:WORDS_KEPT] if number else ""
+            return how if not last or last.startswith("Start") else f"{how} and said last: {last}"
+    return ""
+
+
+def judge_unit(unit: str, before: t.Mapping[str, str], seen: t.Mapping[str, str], ending: str = "") -> Answer:
     """Whether a unit still runs as the same process as at the first look. A restart is final: it crashed.
 
-    systemd counts restarts from the start that somebody asked for, so one between two gates is seen as well.
+    systemd counts restarts from the start that somebody asked for, so one between two gates is seen as well. How the
+    process ended, where that is known, says more than what systemd did about it.
     """
     state = f"{seen.get('ActiveState')} ({seen.get('SubState')}, {seen.get('Result')})"
 
@@ -90,13 +106,14 @@ def judge_unit(unit: str, before: t.Mapping[str, str], seen: t.Mapping[str, str]
         return Answer(False, f"{unit} {text}", final, expected=expected, got=got)
 
     if seen.get("ActiveState") in ("failed", "inactive"):
-        return bad(f"is {state}, wanted active", final=True)
+        return bad(f"is {state}, wanted active{ending and f': {ending}'}", final=True)
     for key in ("InvocationID", "NRestarts"):
         if seen.get(key) != before.get(key):
-            text = f"did not stay up: systemd restarted it ({state})"
+            text = f"did not stay up: {ending or f'systemd restarted it ({state})'}"
             return bad(text, True, f"{key} {before.get(key)}", f"{key} {seen.get(key)}")
     if int(seen.get("NRestarts") or 0) > 0:
-        text = f"did not stay up: systemd restarted it {seen['NRestarts']} times"
+        times = f"systemd restarted it {seen['NRestarts']} times"
+        text = f"did not stay up: {f'{ending} ({times})' if ending else times}"
         return bad(text, True, "NRestarts 0", f"NRestarts {seen['NRestarts']}")
     if seen.get("ActiveState") != "active":
         return bad(f"is {state}, wanted active", final=False)

@@ -23,6 +23,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import (
 from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import (
     Answer,
     WantedReply,
+    ending_of,
     judge_command,
     judge_http,
     judge_listener,
@@ -34,6 +35,9 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import (
 
 # A probe that keeps its own time says more than one that is given up on, so it comes first.
 GRACE = 0.2
+
+# How far back the end of a process is looked for.
+JOURNAL_LINES = 20
 
 Look = t.Callable[[], Answer]
 Options = t.Mapping[str, t.Any]
@@ -160,6 +164,8 @@ def _unit_of(options: Options, _base_url: str | None) -> Probe:
         if not before:
             before.update(seen)
         answer = judge_unit(unit, before, seen)
+        if not answer.ok and answer.final:
+            answer = judge_unit(unit, before, seen, ending_of(_systemd.journal(unit, JOURNAL_LINES)))
         return judge_together(answer, _listener(unit, port, seen)) if port else answer
 
     return Probe(unit, options["timeout"], look)

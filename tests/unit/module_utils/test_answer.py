@@ -10,6 +10,7 @@ import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import (
     Answer,
     WantedReply,
+    ending_of,
     json_at,
     judge_command,
     judge_http,
@@ -142,6 +143,61 @@ def test_judge_unit(seen: dict[str, str], ok: bool, final: bool, text: str) -> N
 def test_a_unit_that_was_restarted_before_the_first_look() -> None:
     seen = {**UNIT, "NRestarts": "3"}
     assert judge_unit("notes", seen, seen) == Answer(False, "notes did not stay up: systemd restarted it 3 times", True)
+
+
+CRASHED = [
+    "Started notes@green.service - notes in slot green.",
+    "listening on 8002",
+    "cannot read /etc/notes/config",
+    "notes@green.service: Main process exited, code=exited, status=1/FAILURE",
+    "notes@green.service: Failed with result 'exit-code'.",
+    "notes@green.service: Scheduled restart job, restart counter is at 1.",
+    "Started notes@green.service - notes in slot green.",
+    "listening on 8002",
+]
+
+
+@pytest.mark.parametrize(
+    ("journal", "ending"),
+    [
+        (CRASHED, "it exited with 1/FAILURE and said last: cannot read /etc/notes/config"),
+        (CRASHED[:1] + CRASHED[3:], "it exited with 1/FAILURE"),
+        (CRASHED[3:], "it exited with 1/FAILURE"),
+        (["notes: Main process exited, code=dumped, status=11/SEGV"], "it was killed by signal 11/SEGV"),
+        (
+            [*CRASHED, "x: Main process exited, code=killed, status=9/KILL"],
+            "it was killed by signal 9/KILL and said last: listening on 8002",
+        ),
+        (
+            ["y" * 999, "x: Main process exited, code=exited, status=2/INVALIDARGUMENT"],
+            f"it exited with 2/INVALIDARGUMENT and said last: {'y' * 200}",
+        ),
+        (CRASHED[:3], ""),
+        ([], ""),
+    ],
+)
+def test_how_a_process_ended(journal: list[str], ending: str) -> None:
+    assert ending_of(journal) == ending
+
+
+@pytest.mark.parametrize(
+    ("seen", "text"),
+    [
+        ({"NRestarts": "1"}, "notes did not stay up: it exited with 1/FAILURE"),
+        (
+            {"ActiveState": "failed", "Result": "exit-code"},
+            "notes is failed (running, exit-code), wanted active: it exited with 1/FAILURE",
+        ),
+    ],
+)
+def test_how_a_unit_ended_comes_first(seen: dict[str, str], text: str) -> None:
+    assert judge_unit("notes", UNIT, {**UNIT, **seen}, "it exited with 1/FAILURE").text == text
+
+
+def test_a_unit_that_was_restarted_before_the_first_look_says_how_it_ended() -> None:
+    seen = {**UNIT, "NRestarts": "3"}
+    text = "notes did not stay up: it was killed by signal 9/KILL (systemd restarted it 3 times)"
+    assert judge_unit("notes", seen, seen, "it was killed by signal 9/KILL").text == text
 
 
 def test_a_unit_of_which_nothing_is_known_is_not_healthy() -> None:

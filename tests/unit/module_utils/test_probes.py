@@ -216,6 +216,8 @@ class Units:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seen = {"ActiveState": "active", "NRestarts": "0", "InvocationID": "a", "ControlGroup": "/notes"}
         self.pids: list[str] = []
+        self.journal: list[str] = []
+        monkeypatch.setattr(_systemd, "journal", lambda _unit, _lines: self.journal)
         monkeypatch.setattr(_systemd, "show", lambda _unit: [dict(self.seen)])
         monkeypatch.setattr(_systemd, "processes", lambda _group: self.pids)
 
@@ -243,7 +245,10 @@ def test_a_crash_between_two_looks_is_seen(monkeypatch: pytest.MonkeyPatch) -> N
     unit = probe("unit", unit="notes@green")
     assert unit().ok
     units.seen |= {"NRestarts": "1", "InvocationID": "b"}
-    assert unit().final
+    units.journal = ["no config", "notes@green: Main process exited, code=exited, status=1/FAILURE"]
+    assert unit() == Answer(
+        False, "notes@green did not stay up: it exited with 1/FAILURE and said last: no config", final=True
+    )
 
 
 def slow(name: str, seconds: float) -> Probe:
