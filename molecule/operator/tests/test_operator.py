@@ -90,12 +90,12 @@ def test_a_rollout_is_put_on_record(notes: Service, load: Callable[..., Load], t
     service = rollout["services"]["notes"]
     assert (rollout["outcome"], list(service["hosts"])) == ("kept", ["app1", "app2", "app3"])
     assert [step["step"] for step in service["hosts"]["app1"]["steps"]] == [
-        *("stage", "start", "gate", "switch", "gate", "stop", "record"),
+        *("stage", "start", "gate", "switch", "gate", "gate", "stop", "record"),
     ]
     # A websocket lasts longer than any pool of a balancer; those that were open on an old instance are counted.
     assert service["cut_connections"] == report["websockets"]["closed_by_server"] == 4
     assert "4 connections cut" in done.output
-    assert junit.count("<testcase") == 24
+    assert junit.count("<testcase") == 25
 
 
 def test_maintenance_is_a_page_and_no_reload(notes: Service) -> None:

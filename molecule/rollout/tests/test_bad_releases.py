@@ -151,3 +151,17 @@ def test_a_release_is_refused_that(
     assert notes.states() == before
     nobody_noticed(report, at_least=60)
     assert set(report["by_version"]) == {"1.0.0"}
+
+
+def test_a_release_that_crashes_where_it_was_examined_long_ago_is_refused(notes: Service) -> None:
+    before = notes.versions()
+    play = notes.begin("site.yml", "--tags", "app", app_version="1.1.0", app_gate_min_healthy=3)
+    play.wait_for_output("batch 2 of 2")
+    host = min(notes.addresses)
+    seen = notes.summary(host)
+    (slot,) = (slot for slot in ("blue", "green") if seen[slot][0].startswith("1.1.0-") and seen[slot][1] == "active")
+    notes.on(host, f"systemctl kill --signal=KILL notes@{slot}")
+    done = play.end()
+    assert done.status > 0
+    assert re.search(rf"{host}: not healthy.*it was killed by signal 9/KILL", done.screen), done.output
+    assert notes.versions() == before
