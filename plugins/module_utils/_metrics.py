@@ -14,6 +14,8 @@ LABEL = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*=\s*"((?:[^"\\]|\\.)*)"\s*,?'
 VALUE = re.compile(r"\s*(\S+)")
 ESCAPED = {"\\\\": "\\", '\\"': '"', "\\n": "\n"}
 START = "process_start_time_seconds"
+# Seconds by which a time may differ that went through a Prometheus.
+SAME_START = 0.5
 
 Series = tuple[str, dict[str, str], float]
 
@@ -87,6 +89,12 @@ class Counters:
         grown = self.plus(before, -1)
         shrunk = min(grown.requests, grown.errors, *grown.buckets.values(), 0.0) < 0
         return shrunk or self.start != before.start
+
+    def is_of_another(self, later: Counters) -> bool:
+        """Whether these are not of the process whose counters a later look at it gave."""
+        if self.start and later.start:
+            return abs(self.start - later.start) > SAME_START
+        return self.requests > later.requests
 
 
 def count(series: t.Iterable[Series], names: Names) -> Counters:

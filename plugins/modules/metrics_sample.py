@@ -18,7 +18,11 @@ description:
   - Metrics that are missing or unreadable do not make the module fail. RV(growth) says so, for the comparison to judge.
 options:
   url:
-    description: Where the service shows its metrics, in the text format of Prometheus or as OpenMetrics.
+    description:
+      - Where the service shows its metrics, in the text format of Prometheus or as OpenMetrics.
+      - With O(prometheus_url) asked only to see whether that Prometheus sees the same process. One that keeps its
+        connection to the instance before counts as missing. The service has to close the connection after it showed
+        its metrics, or it is seen only once the old instance has stopped.
     type: str
   prometheus_url:
     description:
@@ -120,7 +124,6 @@ def main() -> None:
         argument_spec=SPEC,
         supports_check_mode=True,
         required_one_of=[("url", "prometheus_url")],
-        mutually_exclusive=[("url", "prometheus_url")],
     )
     try:
         growth = sample(module.params)
