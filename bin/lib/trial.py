@@ -22,6 +22,9 @@ SCREEN_LINES = 40
 # Names every task when it begins.
 TASK_BY_TASK = {"ANSIBLE_STDOUT_CALLBACK": "ansible.builtin.default"}
 
+# A host is looked at many times; those who look share a connection.
+SHARED = ["-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o", "ControlPath=/tmp/evenkeel-trial-%C"]
+
 # Molecule asks for colours in all that runs below it.
 ENVIRONMENT = {
     "ANSIBLE_CONFIG": str(fleet.CHECKOUT / "ansible.cfg"),
@@ -103,6 +106,7 @@ class Play:
 
     def kill(self) -> None:
         os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
     def end(self, within: float = 300) -> Run:
         try:
@@ -144,6 +148,13 @@ class Service:
     def roll(self, **settings: Any) -> Run:
         return self.play("site.yml", "--tags", "app", **settings)
 
+    def ensure(self, version: str) -> None:
+        """Have every host serve this version, if that is not so already."""
+        if set(self.versions().values()) != {version}:
+            done = self.roll(app_version=version)
+            if done.status:
+                raise OSError(f"{self.name} did not become {version}:\n{done.output}")
+
     def load(self, *options: str, balancer: str = "lb1") -> Load:
         address = fleet.addresses_of(self.inventory)[balancer]
         return Load(f"http://{address}:{self.port}", f"load-{self.name}-{balancer}", *options)
@@ -152,7 +163,7 @@ class Service:
 
     def on(self, host: str, command: str) -> str:
         """Run a shell command on a host as root."""
-        options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *fleet.ssh_options(self.fleet)]
+        options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *SHARED, *fleet.ssh_options(self.fleet)]
         return fleet.run("ssh", *options, f"admin@{self.addresses[host]}", "sudo", "sh", "-s", stdin=command)
 
     def states(self) -> dict[str, str]:

@@ -27,8 +27,7 @@ def stalled(service: Service, host: str) -> Iterator[None]:
 
 
 def test_of_twenty_rollouts_one_wins_and_the_others_say_who_holds_the_service(notes: Service) -> None:
-    done = notes.roll(app_version="1.0.0")
-    assert done.status == 0, done.output
+    notes.ensure("1.0.0")
     with stalled(notes, "app1"):
         plays = [
             notes.begin("site.yml", "--tags", "app", app_version="1.1.0", app_gate_timeout=DEADLINE)
@@ -50,8 +49,7 @@ def test_of_twenty_rollouts_one_wins_and_the_others_say_who_holds_the_service(no
 
 def test_a_bad_release_of_one_service_leaves_the_other_alone(notes: Service, memos: Service) -> None:
     for service in (notes, memos):
-        done = service.roll(app_version="1.0.0")
-        assert done.status == 0, done.output
+        service.ensure("1.0.0")
     before = memos.states()
     broken = {"FAULT": "{{ 'never_ready' if app_name == 'memos' else 'none' }}"}
     done = notes.play("site.yml", "--tags", "app", "--limit", "app", app_version="1.1.0", app_environment=broken)
