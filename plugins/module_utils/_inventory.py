@@ -56,6 +56,15 @@ def is_network(name: str) -> bool:
     return True
 
 
+def is_interface(text: str) -> bool:
+    """Whether this is the address of an interface, with or without the length of its network."""
+    try:
+        ipaddress.ip_interface(text)
+    except ValueError:
+        return False
+    return True
+
+
 def peers(
     names: t.Iterable[str],
     groups: t.Mapping[str, t.Sequence[str]],

@@ -9,7 +9,7 @@ import re
 import typing as t
 from dataclasses import dataclass
 
-from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import ADDRESS, ANY, is_network
+from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import ADDRESS, ANY, is_interface, is_network
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SERVICE_NAME, SERVICE_NAME_WANTS
 from ansible_collections.evenkeel.fleet.plugins.module_utils._nginx import LONGEST_STRING, nginx_string
 from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import NO_CHARACTERS, unit_text
@@ -89,6 +89,12 @@ FORMATS: dict[str, Format] = {
         also=is_network,
     ),
     "header_name": Format(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}", "the name of an HTTP header"),
+    "interface": Format(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}", "the name of a network interface such as eth0"),
+    "interface_address": Format(
+        r"[0-9A-Fa-f.:]{2,45}/\d{1,3}",
+        "an address with the length of its network, such as 192.0.2.10/24",
+        also=is_interface,
+    ),
     "nginx_size": Format(r"\d{1,9}[kKmMgG]?", "a size such as 10m"),
     "nginx_seconds": Format(r"\d{1,6}[smhd]?", "a duration in whole seconds such as 30s"),
     "nginx_connections": Format(r"0|" + PORT, "a number from 0 to 65535"),

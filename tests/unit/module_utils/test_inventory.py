@@ -4,7 +4,12 @@
 from __future__ import annotations
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import addresses, is_network, peers
+from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import (
+    addresses,
+    is_interface,
+    is_network,
+    peers,
+)
 
 GROUPS = {"app": ["app1", "app2"], "notes": ["app2"], "empty": []}
 HOSTVARS = {
@@ -79,3 +84,10 @@ def test_a_host_whose_name_is_no_address_wants_one() -> None:
     with pytest.raises(ValueError, match=r"^app_9: its name is 'app_9'; .* wants one of them in fleet_address$"):
         addresses(["app_9"], {}, {"app_9": {}})
     assert addresses(["app_9"], {}, {"app_9": {"ansible_host": "app9.test"}}) == ["app9.test"]
+
+
+@pytest.mark.parametrize(
+    ("text", "yes"), [("10.0.0.1/24", True), ("::1/64", True), ("10.0.0.1/33", False), ("a", False)]
+)
+def test_is_interface(text: str, yes: bool) -> None:
+    assert is_interface(text) is yes
