@@ -15,18 +15,24 @@ from pathlib import Path
 from evenkeel_backup import commands
 from evenkeel_backup.outcome import BackupError, DamagedError
 
-USER = "redis"
+# Valkey has the same under its own name.
+USER = "valkey" if Path("/etc/valkey").exists() and not Path("/etc/redis").exists() else "redis"
 NAME = "dump.rdb"
-CONFIG = Path("/etc/redis/redis.conf")
+CONFIG = Path(f"/etc/{USER}/{USER}.conf")
+DATA = Path(f"/var/lib/{USER}")
+UNIT = f"{USER}-server"
 SECONDS_TO_LOAD = 600
 
 
 def login() -> tuple[list[str], dict[str, str]]:
     """How to reach the host's server: its own file says where it listens and what it wants to hear."""
     text = CONFIG.read_text(encoding="utf-8")
-    port = re.findall(r"^port (\d+)$", text, re.MULTILINE)
+    plain = re.findall(r'^port "?([1-9]\d*)"?$', text, re.MULTILINE)
+    tls = re.findall(r'^tls-port "?([1-9]\d*)"?$', text, re.MULTILINE)
     password = re.findall(r'^requirepass (?:"((?:[^"\\]|\\.)*)"|(\S+))$', text, re.MULTILINE)
-    words = ["redis-cli", "--no-auth-warning", "-p", port[-1] if port else "6379"]
+    # On the way to the host itself there is nobody whose certificate would have to be examined.
+    where = ["--tls", "--insecure", "-p", tls[-1]] if tls and not plain else ["-p", plain[-1] if plain else "6379"]
+    words = [f"{USER}-cli", "--no-auth-warning", *where]
     if not password:
         return words, {}
     if re.search(r"^user evenkeel ", text, re.MULTILINE):
@@ -52,7 +58,7 @@ def read(made: Path) -> tuple[int, int]:
         with scratch.open("rb") as file:
             shutil.chown(scratch, USER, USER)
             try:
-                said = commands.run(["redis-check-rdb", "/dev/stdin"], USER, stdin=file)
+                said = commands.run([f"{USER}-check-rdb", "/dev/stdin"], USER, stdin=file)
             except BackupError as exc:
                 raise DamagedError(str(exc)) from exc
     finally:
@@ -69,13 +75,13 @@ def count_in(said: str, what: str) -> int:
 def throwaway(place: Path) -> t.Iterator[list[str]]:
     """A server of its own with the snapshot that lies in `place`; gives the words to ask it."""
     socket = place / "socket"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(place), "--dbfilename", NAME]
+    command = [f"{USER}-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(place), "--dbfilename", NAME]
     command += ["--save", "", "--appendonly", "no"]
     server = subprocess.Popen(
         command, cwd="/", env=commands.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, **commands.identity(USER),
     )  # fmt: skip
-    ask = ["redis-cli", "-s", str(socket)]
+    ask = [f"{USER}-cli", "-s", str(socket)]
     try:
         deadline = time.monotonic() + SECONDS_TO_LOAD
         while commands.run([*ask, "PING"], USER, accept=(0, 1)).strip() != "PONG":

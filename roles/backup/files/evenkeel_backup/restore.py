@@ -28,8 +28,6 @@ from evenkeel_backup.settings import Settings
 
 SWITCHES = 3  # attempts
 MARGIN = 1.2  # of the recorded size has to be free
-REDIS_DATA = Path("/var/lib/redis")
-REDIS_UNIT = "redis-server"
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
@@ -138,14 +136,12 @@ def target_of(restore: Restore) -> Path:
     of = sets.kind(restore.name)[0]
     if of == "database":
         return Path("/var/lib/postgresql")
-    return REDIS_DATA if of == "redis" else Path(restore.of.facts["paths"][0]).parent
+    return redis.DATA if of == "redis" else Path(restore.of.facts["paths"][0]).parent
 
 
 def stage(restore: Restore) -> None:
-    """Fetch, decrypt, and compare with the sums of the manifest; then read it through."""
+    """Fetch, decrypt, and compare with the sums of the manifest: what was read through before it had any."""
     backup.stage(restore.settings, restore.name, restore.source, restore.place, restore.identity)
-    sets.read(restore.name, restore.place)
-    sets.own_by(sets.kind(restore.name)[0], restore.place)
 
 
 def save_live(restore: Restore) -> None:
@@ -261,7 +257,7 @@ def beside(path: Path, stamp: str) -> Path:
 
 def prepare_redis(restore: Restore) -> None:
     """A data directory from which Redis starts with the backup's keys, whether it logs every write or not."""
-    made = beside(REDIS_DATA, restore.stamp)
+    made = beside(redis.DATA, restore.stamp)
     commands.remove(made)
     log = made / "appendonlydir"
     log.mkdir(parents=True)
@@ -282,16 +278,16 @@ def count_redis(restore: Restore) -> None:
 
 
 def switch_redis(restore: Restore) -> None:
-    exchange_redis(made := beside(REDIS_DATA, restore.stamp))
+    exchange_redis(made := beside(redis.DATA, restore.stamp))
     restore.report.aside = [str(made)]
 
 
 def exchange_redis(other: Path) -> None:
     """The server is away for a moment. A process of its own does it, so that nobody who is killed leaves it stopped."""
     program = Path(__file__).resolve().parents[1] / "evenkeel-backup"
-    script = f'systemctl stop {REDIS_UNIT} && "$@"; status=$?; systemctl start {REDIS_UNIT} && exit $status'
+    script = f'systemctl stop {redis.UNIT} && "$@"; status=$?; systemctl start {redis.UNIT} && exit $status'
     unit = ["systemd-run", "--quiet", "--wait", "--collect", "--unit=evenkeel-restore-redis", "/bin/sh", "-c", script]
-    commands.run([*unit, "sh", program, "exchange", REDIS_DATA, other])
+    commands.run([*unit, "sh", program, "exchange", redis.DATA, other])
 
 
 def probe_redis(restore: Restore) -> None:
@@ -387,7 +383,7 @@ def standing_aside(settings: Settings, name: str) -> list[str]:
         ours = re.compile(re.escape(what) + r"__old_\d{8}t\d{6}z")
         names = postgres.running(settings.postgres_port).ask("SELECT datname FROM pg_database;")
         return sorted(found for found in names if ours.fullmatch(found))
-    paths = [REDIS_DATA] if of == "redis" else [Path(p) for f in settings.files if f.name == what for p in f.paths]
+    paths = [redis.DATA] if of == "redis" else [Path(p) for f in settings.files if f.name == what for p in f.paths]
     return sorted(str(found) for path in paths for found in path.parent.glob(f"{path.name}.restore-*"))
 
 

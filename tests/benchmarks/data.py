@@ -1,0 +1,136 @@
+"""Compare backups, restores and Redis with what they are made of: data.py [--rounds 3] [--megabytes 200].
+
+The fleet is that of the Molecule scenario backup, and must be up: molecule converge -s backup
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+import fleet
+
+FLEET = f"{os.environ.get('FLEET_PREFIX', 'evenkeel')}-backup"
+HOST = "db1"
+DATABASE, BARE = "benchmark", "benchmark_bare"
+PLACE, SETTINGS = "/var/tmp/evenkeel-benchmark", "/run/evenkeel-benchmark.json"
+ROW_BYTES = 180  # as Postgres counts them, with their part of the index
+REDIS_PORT, DEFAULT_PORT = 6379, 6399
+REQUESTS = 50_000
+LOGIN = """-a "$(sed -nE 's/^requirepass "(.*)"$/\\1/p' /etc/redis/redis.conf)" """
+
+
+def on_host(script: str) -> str:
+    return fleet.run("docker", "exec", "-i", fleet.container(FLEET, HOST), "bash", "-euc", script)
+
+
+def as_postgres(script: str) -> None:
+    on_host(f"cd /; runuser -u postgres -- bash -euc '{script}'")
+
+
+def fill(megabytes: int) -> None:
+    rows = megabytes * 1_000_000 // ROW_BYTES
+    text = "md5(n::text) || md5((n + 1)::text) || md5((n + 2)::text)"
+    as_postgres(f"""
+        dropdb --if-exists {DATABASE}; createdb {DATABASE}
+        psql -Xqd {DATABASE} -c "CREATE TABLE items AS SELECT n, {text} AS text FROM generate_series(1, {rows}) n"
+        psql -Xqd {DATABASE} -c "ALTER TABLE items ADD PRIMARY KEY (n)"
+    """)
+
+
+def configure() -> None:
+    """The program as the role installed it, with a place of its own, and neither encryption nor a second copy."""
+    settings = json.loads(on_host("cat /etc/evenkeel-backup.json"))
+    settings |= {"databases": [DATABASE], "redis": False, "files": [], "recipients": [], "remote": "", "recheck": 0}
+    settings |= {"directory": f"{PLACE}/backups", "work": f"{PLACE}/work", "metrics": f"{PLACE}/metrics"}
+    on_host(f"install -d -m 0711 {PLACE}; umask 077; cat > {SETTINGS} <<'END'\n{json.dumps(settings)}\nEND")
+    on_host(f"install -d -o postgres -m 0700 {PLACE}-bare")
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.monotonic()
+    work()
+    return time.monotonic() - began
+
+
+def bare_backup() -> None:
+    as_postgres(f"nice pg_dump --format=custom --file={PLACE}-bare/dump {DATABASE}")
+
+
+def our_backup() -> None:
+    on_host(f"evenkeel-backup --settings {SETTINGS} job backup")
+
+
+def bare_restore() -> None:
+    """With the statistics without which nobody would let users in."""
+    as_postgres(f"""
+        createdb --template=template0 {BARE}
+        pg_restore --exit-on-error --jobs=$(nproc) --dbname={BARE} {PLACE}-bare/dump
+        vacuumdb --analyze-only --quiet --jobs=$(nproc) {BARE}
+    """)
+
+
+def our_restore() -> None:
+    confirm = f"--confirm={HOST}/database/{DATABASE}"
+    on_host(f"evenkeel-backup --settings {SETTINGS} restore database --no-safety-copy {confirm} >/dev/null")
+
+
+def tidy() -> None:
+    as_postgres(f"dropdb --if-exists {BARE}")
+    on_host(f"evenkeel-backup --settings {SETTINGS} discard database --confirm={HOST}/database/{DATABASE} >/dev/null")
+
+
+def redis_rate(port: int, login: str) -> dict[str, float]:
+    """Requests a second, by command."""
+    said = on_host(f"redis-benchmark -p {port} {login} -t set,get -n {REQUESTS} -r 10000 -d 100 --csv")
+    lines = [line.replace('"', "").split(",") for line in said.splitlines() if line.startswith('"')]
+    return {f"redis {words[0]}": float(words[1]) for words in lines if words[0] in ("SET", "GET")}
+
+
+def measure(rounds: int, megabytes: int) -> dict[str, list[tuple[float, float]]]:
+    """For each row, of each round what the bare programs reach and what ours do: megabytes or requests a second."""
+    seen: dict[str, list[tuple[float, float]]] = {}
+    pairs = {"backup": (bare_backup, our_backup), "restore": (bare_restore, our_restore)}
+    for _round in range(rounds):
+        for name, (bare, ours) in pairs.items():
+            seen.setdefault(name, []).append((megabytes / seconds(bare), megabytes / seconds(ours)))
+        tidy()
+        default, ours_now = redis_rate(DEFAULT_PORT, ""), redis_rate(REDIS_PORT, LOGIN)
+        for name, rate in default.items():
+            seen.setdefault(name, []).append((rate, ours_now[name]))
+    return seen
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--megabytes", type=int, default=200)
+    wanted = parser.parse_args()
+    try:
+        fill(wanted.megabytes)
+        configure()
+        # Debian's own settings of a server, as its package has them, but for the port.
+        on_host(f"""
+            mkdir -p {PLACE}/redis
+            redis-server --port {DEFAULT_PORT} --dir {PLACE}/redis --daemonize yes --save '3600 1 300 100 60 10000'
+        """)
+        seen = measure(wanted.rounds, wanted.megabytes)
+    finally:
+        on_host(f"redis-cli -p {DEFAULT_PORT} SHUTDOWN NOSAVE || true; rm -rf {PLACE} {PLACE}-bare {SETTINGS}")
+        as_postgres(f"dropdb --if-exists {DATABASE}; dropdb --if-exists {BARE}")
+    print(f"{'':10}{'bare':>10}{'ours':>10}{'ratio':>8}")
+    for name, rounds in seen.items():
+        bare, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
+        print(f"{name:10}{bare:10.0f}{ours:10.0f}{statistics.median(o / b for b, o in rounds):8.2f}")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except OSError as problem:
+        sys.exit(f"data: {problem}")

@@ -1,0 +1,33 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""How the program reaches the host's Redis: its file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from evenkeel_backup import redis
+
+CLI = ["redis-cli", "--no-auth-warning"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "password"),
+    [
+        ("", ["-p", "6379"], ""),
+        ("port 6400\nrequirepass plain", ["-p", "6400"], "plain"),
+        ('port 6379\nrequirepass "a \\"b\\" c"\nuser evenkeel on', ["-p", "6379", "--user", "evenkeel"], 'a "b" c'),
+        ('port "6400"\ntls-port "0"', ["-p", "6400"], ""),
+        ('port "0"\ntls-port "6380"', ["--tls", "--insecure", "-p", "6380"], ""),
+        ("port 6379\ntls-port 6380", ["-p", "6379"], ""),
+        ("port 0\ntls-port 6380", ["--tls", "--insecure", "-p", "6380"], ""),
+        ("port 6379\ntls-port 0", ["-p", "6379"], ""),
+    ],
+)
+def test_the_way_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, words: list[str], password: str
+) -> None:
+    monkeypatch.setattr(redis, "CONFIG", tmp_path / "redis.conf")
+    redis.CONFIG.write_text(text + "\n")
+    assert redis.login() == ([*CLI, *words], {"REDISCLI_AUTH": password} if password else {})
