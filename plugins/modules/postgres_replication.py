@@ -310,7 +310,8 @@ def promote(host: Host, check: bool) -> dict[str, t.Any]:
             place = int(replication.position(received))
             host.wait(
                 f"SELECT to_json(pg_last_wal_replay_lsn() - '0/0'::pg_lsn > {place});",
-                f"have all that the former primary has written, up to {received}",
+                f"have all that the former primary has written, up to {received} (to go back to that one, remove "
+                "standby.signal from its directory and start it)",
             )
         host.server.ask(f"SELECT to_json(pg_promote(true, {STATE_SECONDS}));")
         host.wait("SELECT to_json(NOT pg_is_in_recovery());", "take writes")

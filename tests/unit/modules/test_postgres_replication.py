@@ -45,7 +45,7 @@ class Machine:
     def is_replica(self) -> bool:
         return self.replica
 
-    def run(self, _host: t.Any, *words: str) -> str:
+    def run(self, *words: str) -> str:
         program = words[0]
         if program == self.broken:
             raise ValueError(f"{program}: it broke")
@@ -60,7 +60,7 @@ class Machine:
         self.done.append(program)
         return ""
 
-    def control(self, _host: t.Any, verb: str) -> None:
+    def control(self, verb: str) -> None:
         self.done.append(verb)
 
     @property
@@ -81,8 +81,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(postgres_replication, "DATA", str(tmp_path))
     monkeypatch.setattr(postgres_replication, "STATE_SECONDS", 0)
     monkeypatch.setattr(postgres_replication, "Server", lambda cluster: machine)
-    monkeypatch.setattr(host, "run", lambda self, *words: machine.run(self, *words))
-    monkeypatch.setattr(host, "control", lambda self, verb: machine.control(self, verb))
+    monkeypatch.setattr(host, "run", staticmethod(machine.run))
+    monkeypatch.setattr(host, "control", staticmethod(machine.control))
     monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.getpwuid(os.getuid()))
     # Only root may give files away.
     monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
