@@ -155,8 +155,8 @@ def test_a_release_is_refused_that(
 
 def test_a_release_that_crashes_where_it_was_examined_long_ago_is_refused(notes: Service) -> None:
     before = notes.versions()
-    play = notes.begin("site.yml", "--tags", "app", app_version="1.1.0", app_gate_min_healthy=3)
-    play.wait_for_output("batch 2 of 2")
+    play = notes.begin("site.yml", "--tags", "app", app_version="1.1.0", app_gate_min_healthy=3, app_gate_timeout=40)
+    play.wait_for_output("batch 2 of 2:")
     host = min(notes.addresses)
     seen = notes.summary(host)
     (slot,) = (slot for slot in ("blue", "green") if seen[slot][0].startswith("1.1.0-") and seen[slot][1] == "active")
