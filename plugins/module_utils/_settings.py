@@ -120,6 +120,7 @@ FORMATS: dict[str, Format] = {
     "proportion": Format(r"0\.\d*[1-9]\d*", "a number between 0 and 1"),
     "status_pattern": Format(r"[1-5][0-9.x]{2}", "a status such as 503, or 5.. for all that begin with 5"),
     "metric_name": Format(r"[A-Za-z_:][A-Za-z0-9_:]*", "the name of a metric"),
+    "log_size": Format(r"[1-9]\d*[MG]", "a size such as 512M or 2G"),
     "size": Format(r"\d+ ?([kKmMgGtT]i?[bB]?|[bB])?", "a size such as 256M"),
     "setting_name": Format(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "the lower-case name of a server setting"),
     "memory_limit": Format(r"infinity|[1-9]\d*[KMGT]?|[1-9]\d?%", "a memory limit such as 512M, or infinity"),

@@ -16,6 +16,7 @@ from ansible_collections.evenkeel.fleet.plugins.filter import (
     postgres_tuning,
     redis_acl,
     rotated_secrets,
+    sandboxed,
     to_unit,
     with_addresses,
 )
@@ -30,6 +31,7 @@ FILTERS: dict[str, t.Callable[..., t.Any]] = {
         postgres_tuning,
         redis_acl,
         rotated_secrets,
+        sandboxed,
         to_unit,
         with_addresses,
     )
@@ -69,6 +71,11 @@ def test_rotated_secrets() -> None:
     seen = [{"in_use": [], "missing": ["KEY"]}]
     assert FILTERS["rotated_secrets"]({"KEY": "new"}, previous, "use") == {"KEY": "new", "KEY_TOO": "old"}
     assert FILTERS["rotated_secrets"]({"KEY": "new"}, previous, "admit", seen) == {"KEY": "old", "KEY_TOO": "new"}
+
+
+def test_sandboxed() -> None:
+    unit = FILTERS["sandboxed"]({"ExecStart": "/bin/true", "ProcSubset": "all"})
+    assert (unit["ExecStart"], unit["ProcSubset"], unit["ProtectSystem"]) == ("/bin/true", "all", "strict")
 
 
 def test_with_addresses() -> None:
