@@ -82,7 +82,7 @@ def deployed(
     (group,) = yaml.safe_load((EXAMPLES / name / "hosts.yml").read_text())["all"]["children"]["app"]["children"]
     inventory = fleet.CACHE / fleet_name / "inventory"
     fleet.up(fleet_name, str(files / "fleet"), str(inventory))
-    gateway = re.sub(r"\d+$", "1", next(iter(fleet.addresses_of(inventory).values())))
+    gateway = re.sub(r"\d+$", "1", min(fleet.addresses_of(inventory).values()))
     settings = {
         # Nobody signs certificates for example.com, and no store is behind the examples' keys.
         "edge_tls": "self_signed",
