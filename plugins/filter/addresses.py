@@ -19,14 +19,8 @@ options:
     type: list
     elements: str
     required: true
-  groups:
-    description: The variable C(groups).
-    type: dict
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
+extends_documentation_fragment:
+  - evenkeel.fleet.inventory
 """
 
 EXAMPLES = r"""

@@ -24,14 +24,6 @@ options:
     type: list
     elements: dict
     required: true
-  groups:
-    description: The variable C(groups).
-    type: dict
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
   tls:
     description: Whether other hosts have to come over TLS.
     type: bool
@@ -41,6 +33,8 @@ options:
     type: list
     elements: str
     default: []
+extends_documentation_fragment:
+  - evenkeel.fleet.inventory
 """
 
 EXAMPLES = r"""

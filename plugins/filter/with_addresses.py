@@ -19,14 +19,8 @@ options:
     description: Mappings and lists.
     type: raw
     required: true
-  groups:
-    description: The variable C(groups).
-    type: dict
-    required: true
-  hostvars:
-    description: The variable C(hostvars).
-    type: dict
-    required: true
+extends_documentation_fragment:
+  - evenkeel.fleet.inventory
 """
 
 EXAMPLES = r"""

@@ -26,10 +26,6 @@ attributes:
     description: Shows the difference of every file.
     support: full
 options:
-  cluster:
-    description: Debian's name of the server, such as V(17/main).
-    type: str
-    required: true
   settings:
     description: Settings of the server by name.
     type: dict
@@ -68,6 +64,8 @@ options:
     description: Whether the server may be restarted if it has databases.
     type: bool
     default: false
+extends_documentation_fragment:
+  - evenkeel.fleet.postgres
 """
 
 EXAMPLES = r"""

@@ -24,10 +24,6 @@ attributes:
     description: Shows the statements, without passwords.
     support: full
 options:
-  cluster:
-    description: Debian's name of the server, such as V(17/main).
-    type: str
-    required: true
   replica:
     description: Whether the server is meant to copy another. One that does, though it is not meant to, is refused.
     type: bool
@@ -74,6 +70,8 @@ options:
         description: Names of the databases for V(application) and V(read_only); by default those the user owns.
         type: list
         elements: str
+extends_documentation_fragment:
+  - evenkeel.fleet.postgres
 """
 
 EXAMPLES = r"""

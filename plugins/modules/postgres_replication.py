@@ -22,10 +22,6 @@ attributes:
     description: Has nothing to show in diff mode.
     support: none
 options:
-  cluster:
-    description: Debian's name of the server, such as V(17/main).
-    type: str
-    required: true
   state:
     description:
       - V(following) copies the primary. V(fenced) stops, and takes no writes when it is started again. V(primary) takes
@@ -75,6 +71,8 @@ options:
     description: Whether a server that receives nothing from its primary at this moment is refused to take over.
     type: bool
     default: false
+extends_documentation_fragment:
+  - evenkeel.fleet.postgres
 """
 
 EXAMPLES = r"""

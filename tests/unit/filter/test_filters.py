@@ -5,37 +5,20 @@
 from __future__ import annotations
 
 import typing as t
+from importlib import import_module
+from pathlib import Path
 
 import pytest
 from ansible.errors import AnsibleError, AnsibleFilterError
-from ansible_collections.evenkeel.fleet.plugins.filter import (
-    addresses,
-    drill_report,
-    exec_words,
-    postgres_rules,
-    postgres_tuning,
-    redis_acl,
-    rotated_secrets,
-    sandboxed,
-    to_unit,
-    with_addresses,
-)
 
+PLUGINS = Path(__file__).resolve().parents[3] / "plugins/filter"
 FILTERS: dict[str, t.Callable[..., t.Any]] = {
     name: function
-    for plugin in (
-        addresses,
-        drill_report,
-        exec_words,
-        postgres_rules,
-        postgres_tuning,
-        redis_acl,
-        rotated_secrets,
-        sandboxed,
-        to_unit,
-        with_addresses,
-    )
-    for name, function in plugin.FilterModule().filters().items()
+    for path in sorted(PLUGINS.glob("*.py"))
+    for name, function in import_module(f"ansible_collections.evenkeel.fleet.plugins.filter.{path.stem}")
+    .FilterModule()
+    .filters()
+    .items()
 }
 
 

@@ -1,0 +1,16 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """The option by which modules name the Postgres server they work on."""
+
+    DOCUMENTATION = r"""
+options:
+  cluster:
+    description: Debian's name of the server, such as V(17/main).
+    type: str
+    required: true
+"""
