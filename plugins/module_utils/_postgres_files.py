@@ -81,6 +81,11 @@ def refused_rules(lines: t.Sequence[Line], errors: t.Iterable[t.Mapping[str, t.A
     return found
 
 
+def complaints(log: str) -> list[str]:
+    """Why a server gave up, as the end of its log has it, oldest first."""
+    return [LEVEL.sub("", line) for line in log.splitlines()[-20:] if "FATAL:" in line or "HINT:" in line]
+
+
 def refused_settings(said: str, own: t.Container[str]) -> list[str]:
     """What the server says of settings, each with the variable it comes from."""
     found: list[str] = []

@@ -286,8 +286,7 @@ class Config:
     def last_words(self) -> str:
         """Of the server's log; it says there why it does not start."""
         log = _files.read_text(f"/var/log/postgresql/postgresql-{self.params['cluster'].replace('/', '-')}.log") or ""
-        wanted = [line for line in log.splitlines()[-20:] if "FATAL:" in line or "HINT:" in line]
-        return texts.LEVEL.sub("", wanted[0]) if wanted else "see its log"
+        return next(iter(texts.complaints(log)), "see its log")
 
 
 def systemctl(*words: str) -> str:

@@ -104,6 +104,7 @@ import typing as t
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_replication as replication
+from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import complaints
 from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import USER, Server, as_user
 
 SPEC: dict[str, t.Any] = {
@@ -125,6 +126,7 @@ DATA = "/var/lib/postgresql"
 
 STREAMING = "SELECT to_json(EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'));"
 EMPTY = "SELECT to_json(NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));"
+NOTHING_SAID = "it does not"
 STATE_SECONDS = 60
 # In its first run a primary is still being set up.
 PRIMARY_SECONDS = 300
@@ -165,12 +167,16 @@ class Host:
             try:
                 if self.server.ask(question)[0]:
                     return
-                seen = "it does not"
+                seen = self.last_words()
             except ValueError as exc:
                 seen = str(exc)
             if time.monotonic() > end:
                 raise ValueError(f"{self.unit} was to {what} within {STATE_SECONDS} s: {seen}")
             time.sleep(0.2)
+
+    def last_words(self) -> str:
+        log = _files.read_text(f"/var/log/postgresql/postgresql-{self.params['cluster'].replace('/', '-')}.log")
+        return [NOTHING_SAID, *complaints(log or "")][-1]
 
     # ---- following
 
@@ -313,6 +319,8 @@ def promote(host: Host, check: bool) -> dict[str, t.Any]:
             )
         host.server.ask(f"SELECT to_json(pg_promote(true, {STATE_SECONDS}));")
         host.wait("SELECT to_json(NOT pg_is_in_recovery());", "take writes")
+        # pg_rewind believes the control file, which tells of the new history only from the next checkpoint on.
+        host.server.ask("CHECKPOINT;")
     return {"changed": True, "action": "promote"}
 
 

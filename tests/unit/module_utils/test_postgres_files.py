@@ -7,6 +7,7 @@ import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import (
     HEADING,
     bad_rules,
+    complaints,
     fragment_lines,
     own_lines,
     refused_rules,
@@ -125,3 +126,16 @@ def test_who_lets_one_loopback_in_forgets_the_other() -> None:
 @pytest.mark.parametrize("both", ["::1/128", "all", "samehost", "localhost"])
 def test_who_thinks_of_both_loopbacks_is_right(both: str) -> None:
     assert bad_rules(own_lines([LOOPBACK, LOOPBACK.replace("127.0.0.1/32", both)])) == []
+
+
+def test_a_log_tells_why_its_server_gave_up() -> None:
+    log = """\
+2026-11-21 20:36:00 UTC [7] LOG:  entering standby mode
+2026-11-21 20:36:01 UTC [8] FATAL:  could not start WAL streaming: timeline 1 is not in this server's history
+2026-11-21 20:36:01 UTC [7] HINT:  wait
+"""
+    assert complaints(log) == [
+        "could not start WAL streaming: timeline 1 is not in this server's history",
+        "wait",
+    ]
+    assert complaints("") == []
