@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import FORMATS
+from ansible_collections.evenkeel.fleet.plugins.module_utils._formats import FORMATS
 
 PLUGINS = Path(__file__).resolve().parents[2] / "plugins"
 TESTS = Path(__file__).parent

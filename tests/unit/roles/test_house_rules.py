@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import FORMATS
+from ansible_collections.evenkeel.fleet.plugins.module_utils._formats import FORMATS
 
 ROLES = Path(__file__).resolve().parents[3] / "roles"
 NAMES = sorted(path.name for path in ROLES.iterdir() if path.is_dir())

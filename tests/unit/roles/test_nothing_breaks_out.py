@@ -16,8 +16,9 @@ from functools import cache
 
 import pytest
 import read_back
+from ansible_collections.evenkeel.fleet.plugins.module_utils._formats import FORMATS
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import settings_text
-from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import FORMATS, malformed_values, select
+from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import malformed_values, select
 from hostile import BITS, HUGE
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st

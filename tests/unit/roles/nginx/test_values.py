@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import FORMATS
+from ansible_collections.evenkeel.fleet.plugins.module_utils._formats import FORMATS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
