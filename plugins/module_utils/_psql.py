@@ -10,6 +10,9 @@ import pwd
 import subprocess
 import typing as t
 
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import complaints
+
 USER = "postgres"
 
 # A session that sends passwords leaves them in no log and no statistics.
@@ -39,6 +42,11 @@ class Server:
             said = done.stderr.replace("psql:<stdin>:", "line ").strip() or f"psql exited with {done.returncode}"
             raise ValueError(f"Postgres {self.cluster}, database {database}: {said}")
         return [json.loads(line) for line in done.stdout.splitlines() if line]
+
+    def complaints(self) -> list[str]:
+        """Why the server gave up, as the end of its log has it, oldest first."""
+        log = _files.read_text(f"/var/log/postgresql/postgresql-{self.cluster.replace('/', '-')}.log")
+        return complaints(log or "")
 
     def is_replica(self) -> bool:
         return bool(self.ask("SELECT to_json(pg_is_in_recovery());")[0])

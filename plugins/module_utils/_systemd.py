@@ -66,6 +66,10 @@ def start(unit: str) -> None:
     _run("start", "--", unit)
 
 
+def restart(unit: str) -> None:
+    _run("restart", "--", unit)
+
+
 def reload(unit: str) -> None:
     """Have a unit read its configuration anew, if it runs."""
     if is_running(show(unit)[0]):

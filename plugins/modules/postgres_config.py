@@ -89,6 +89,7 @@ restarted:
   returned: success
 """
 
+import contextlib
 import grp
 import os
 import subprocess
@@ -97,7 +98,7 @@ import typing as t
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _postgres_tuning
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _postgres_tuning, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_files as texts
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_plan import literal
 from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import USER, Server
@@ -220,7 +221,7 @@ class Config:
                 os.unlink(f"{path}{BEFORE}")
         self.refuse(refused)
         if self.unit in self.changes:
-            systemctl("daemon-reload")
+            _systemd.daemon_reload()
 
     def put(self, path: str, text: str) -> None:
         if path == self.unit:
@@ -249,15 +250,13 @@ class Config:
 
     def restart(self) -> None:
         """Start the server with what is new, or else with what it ran with before."""
-        systemctl("daemon-reload")
-        systemctl("restart", self.service)
-        if not self.answers():
-            said = self.last_words()
+        _systemd.daemon_reload()
+        if not self.answers_after_restart():
+            said = next(iter(self.server.complaints()), "see its log")
             for path in (self.settings, self.unit):
                 self.put(path, _files.read_text(self.copy(path)) or self.accepted[path])
-            systemctl("daemon-reload")
-            systemctl("restart", self.service)
-            back = "it runs again with" if self.answers() else "nor does it with"
+            _systemd.daemon_reload()
+            back = "it runs again with" if self.answers_after_restart() else "nor does it with"
             raise ValueError(f"{self.service} does not start with its new settings, {back} those before: {said}")
 
     def remember(self) -> None:
@@ -270,27 +269,24 @@ class Config:
     def copy(path: str) -> str:
         return f"{STARTED}/{path.replace('/', '_')}"
 
+    def answers_after_restart(self) -> bool:
+        # Whether it runs is seen then, and the server's log says more of why it does not.
+        with contextlib.suppress(OSError):
+            _systemd.restart(self.service)
+        return self.answers()
+
     def answers(self) -> bool:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end:
             try:
                 self.server.ask("SELECT to_json(1);")
             except ValueError:
-                if systemctl("is-active", self.service) not in ("active", "activating", "reloading"):
+                if not _systemd.is_running(_systemd.show(self.service)[0]):
                     return False
                 time.sleep(0.2)
             else:
                 return True
         return False
-
-    def last_words(self) -> str:
-        """Of the server's log; it says there why it does not start."""
-        log = _files.read_text(f"/var/log/postgresql/postgresql-{self.params['cluster'].replace('/', '-')}.log") or ""
-        return next(iter(texts.complaints(log)), "see its log")
-
-
-def systemctl(*words: str) -> str:
-    return subprocess.run(["systemctl", *words], capture_output=True, text=True, check=False).stdout.strip()
 
 
 def keep(config: Config, check: bool) -> dict[str, t.Any]:

@@ -102,9 +102,8 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_replication as replication
-from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import complaints
 from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import USER, Server, as_user
 
 SPEC: dict[str, t.Any] = {
@@ -152,11 +151,6 @@ class Host:
             raise ValueError(f"{program}: {(done.stderr or done.stdout).strip()}")
         return str(done.stdout).strip()
 
-    def control(self, verb: str) -> None:
-        done = subprocess.run(["systemctl", verb, self.unit], capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise ValueError(f"systemctl {verb} {self.unit}: {done.stderr.strip()}")
-
     def described(self) -> replication.Data:
         return replication.data_of(self.run("pg_controldata", "--pgdata", self.data))
 
@@ -167,16 +161,12 @@ class Host:
             try:
                 if self.server.ask(question)[0]:
                     return
-                seen = self.last_words()
+                seen = [NOTHING_SAID, *self.server.complaints()][-1]
             except ValueError as exc:
                 seen = str(exc)
             if time.monotonic() > end:
                 raise ValueError(f"{self.unit} was to {what} within {STATE_SECONDS} s: {seen}")
             time.sleep(0.2)
-
-    def last_words(self) -> str:
-        log = _files.read_text(f"/var/log/postgresql/postgresql-{self.params['cluster'].replace('/', '-')}.log")
-        return [NOTHING_SAID, *complaints(log or "")][-1]
 
     # ---- following
 
@@ -239,10 +229,10 @@ class Host:
         how = ["--wal-method=stream", "--checkpoint=fast", "--no-password", f"--slot={self.params['slot']}"]
         self.run("pg_basebackup", f"--pgdata={fresh}", *how, f"--dbname={self.params['connection']}")
         self.mark(fresh)
-        self.control("stop")
+        _systemd.stop(self.unit)
         os.rename(self.data, aside)
         os.rename(fresh, self.data)
-        self.control("start")
+        _systemd.start(self.unit)
         self.wait(STREAMING, f"copy {self.params['primary']}")
         if empty:
             shutil.rmtree(aside)
@@ -250,7 +240,7 @@ class Host:
     def rewind(self) -> None:
         """Give up what this server has written since the primary took over."""
         self.keep_slot()
-        self.control("stop")
+        _systemd.stop(self.unit)
         source = f"dbname=postgres {self.params['connection']}"
         words = [f"--target-pgdata={self.data}", f"--source-server={source}", f"--config-file={self.config}"]
         try:
@@ -259,7 +249,7 @@ class Host:
             rebuild = replication.ASKED_TO_REBUILD
             raise ValueError(f"{exc}. The server stays stopped; to fill it anew instead, {rebuild}") from None
         self.mark(self.data)
-        self.control("start")
+        _systemd.start(self.unit)
         self.wait(STREAMING, f"copy {self.params['primary']}")
 
     def mark(self, data: str) -> None:
@@ -293,7 +283,7 @@ def fence(host: Host, check: bool) -> dict[str, t.Any]:
     marked = os.path.exists(f"{host.data}/standby.signal")
     if check:
         return {"changed": not marked, "action": "fence", "checkpoint": ""}
-    host.control("stop")
+    _systemd.stop(host.unit)
     said = host.described()
     if not said.shut_down:
         raise ValueError(f"{host.unit} has stopped, but not in order; see its log. Nothing else was done")

@@ -35,6 +35,9 @@ class Server:
             return [True]
         return [self.state]
 
+    def complaints(self) -> list[str]:
+        return ["no such library", "no such library either"]
+
 
 class Host:
     def __init__(self, root: Path, run: Run, server: Server, told: list[tuple[str, ...]]) -> None:
@@ -56,17 +59,17 @@ def host(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Host:
     (tmp_path / "postgresql/17/main/conf.d").mkdir(parents=True)
     server.rules.write_text("as Debian made it\n")
 
-    def systemctl(*words: str) -> str:
-        told.append(words)
-        if words[0] == "restart":
-            server.state.update(pending=[], unit=False)
-        return "active"
+    def restart(unit: str) -> None:
+        told.append(("restart", unit))
+        server.state.update(pending=[], unit=False)
 
+    systemd = postgres_config._systemd
+    monkeypatch.setattr(systemd, "daemon_reload", lambda: told.append(("daemon-reload",)))
+    monkeypatch.setattr(systemd, "restart", restart)
     monkeypatch.setattr(postgres_config, "CONFIGURATION", str(tmp_path / "postgresql"))
     monkeypatch.setattr(postgres_config, "UNITS", str(tmp_path / "units"))
     monkeypatch.setattr(postgres_config, "STARTED", str(tmp_path / "started"))
     monkeypatch.setattr(postgres_config, "Server", lambda cluster: server)
-    monkeypatch.setattr(postgres_config, "systemctl", systemctl)
     # Only root may give files away.
     monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
     monkeypatch.setattr(postgres_config.grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=0))
@@ -144,7 +147,7 @@ def test_a_server_that_does_not_start_gets_back_what_it_ran_with(host: Host, mon
     # Written by one run, restarted by the next.
     host.configure(settings={"shared_preload_libraries": "none_such"})
     result = host.configure(settings={"shared_preload_libraries": "none_such"}, restart=True)
-    assert "does not start with its new settings, it runs again with those before" in result["msg"]
+    assert "does not start with its new settings, it runs again with those before: no such library" in result["msg"]
     assert "8MB" in (host.directory / "conf.d/50-evenkeel.conf").read_text()
 
 

@@ -63,8 +63,8 @@ class Machine:
         self.done.append(program)
         return ""
 
-    def control(self, verb: str) -> None:
-        self.done.append(verb)
+    def complaints(self) -> list[str]:
+        return ["no such timeline"]
 
     @property
     def files(self) -> list[str]:
@@ -85,7 +85,8 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(postgres_replication, "STATE_SECONDS", 0)
     monkeypatch.setattr(postgres_replication, "Server", lambda cluster: machine)
     monkeypatch.setattr(host, "run", staticmethod(machine.run))
-    monkeypatch.setattr(host, "control", staticmethod(machine.control))
+    for verb in ("start", "stop"):
+        monkeypatch.setattr(postgres_replication._systemd, verb, lambda _unit, verb=verb: machine.done.append(verb))
     monkeypatch.setattr(pwd, "getpwnam", lambda name: pwd.getpwuid(os.getuid()))
     # Only root may give files away.
     monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
@@ -103,6 +104,11 @@ def test_an_empty_server_is_filled_and_its_own_directory_goes(run: Run, machine:
     assert follow(run, machine)["action"] == "clone"
     assert machine.done == ["pg_basebackup", "stop", "start"]
     assert (machine.files, machine.directories) == (["copied", "standby.signal"], ["main"])
+
+
+def test_a_copy_that_does_not_follow_says_why_by_its_log(run: Run, machine: Machine) -> None:
+    machine.streaming = False
+    assert "was to copy db1 within 0 s: no such timeline" in follow(run, machine)["msg"]
 
 
 def test_a_copy_that_breaks_off_has_touched_nothing(run: Run, machine: Machine) -> None:
