@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+import socket
 import time
 import urllib.request
 import uuid
@@ -142,6 +143,14 @@ def test_nobody_without_a_certificate_is_let_in(notes: Service) -> None:
     on(notes, "lb1", "cd /tmp && openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=lb1 -keyout own.key -out own.pem")
     for own in ("", "-cert /tmp/own.pem -key /tmp/own.key"):
         assert hung_up in on(notes, "lb1", dial.format(own))
+
+
+def test_only_hosts_of_the_fleet_reach_the_receiver(notes: Service) -> None:
+    """A machine that may log in by ssh hears nothing; that senders get through is what the other tests are about."""
+    address = fleet.addresses_of(notes.inventory)[RECEIVER]
+    socket.create_connection((address, 22), timeout=10).close()
+    with pytest.raises(TimeoutError):
+        socket.create_connection((address, 6514), timeout=3)
 
 
 @pytest.mark.parametrize("unit", ["evenkeel-logs", "evenkeel-log-receiver"])

@@ -250,3 +250,14 @@ def test_no_handler_restarts_a_service(role: str) -> None:
     path = ROLES / role / "handlers/main.yml"
     for handler in tasks(load(path) if path.exists() else []):
         assert "state: restarted" not in yaml.safe_dump(handler), handler["name"]
+
+
+def test_no_list_is_in_another_order_in_the_next_run() -> None:
+    """Ansible's filters for sets are in an order that changes from run to run, and with it the files made of them.
+
+    `select('in', …)`, `reject('in', …)` and `(… + …) | unique` keep the order.
+    """
+    unordered = re.compile(r"\|\s*(union|intersect|difference|symmetric_difference)\(")
+    files = [path for folder in ("roles", "playbooks", "inventories") for path in (ROLES.parent / folder).rglob("*")]
+    texts = {path: path.read_text(encoding="utf-8") for path in files if path.suffix in (".yml", ".j2", ".md")}
+    assert [f"{path}: {found[0]}" for path, text in texts.items() for found in unordered.finditer(text)] == []
