@@ -44,6 +44,9 @@ print(json.dumps(sorted(seen)))
 """
 FLAG = "/run/evenkeel-watch"
 
+# Where on a host a secret can be found.
+SEARCH = fleet.CHECKOUT / "bin/lib/search.py"
+
 
 def secrets(number: int) -> dict[str, str]:
     return {f"notes_{kind}": f"{kind.partition('_')[0]}-canary-{number}" for kind in KINDS}
@@ -209,6 +212,18 @@ def test_nobody_notices_a_rotation_and_the_old_secrets_are_refused(
     assert done.status == 0, done.output
     assert "changed=0 " in done.output
     assert notes.states() == before
+
+
+def test_the_host_of_the_data_knows_no_secret_in_clear_and_its_backups_do_not_either(notes: Service) -> None:
+    on(notes, "lb1", "evenkeel-backup", "job", "backup", "--wait")
+    # The users of the database are in its backup: a search that finds nothing would prove nothing.
+    wanted = secrets(1) | {"user": DATABASE_USERS[1]}
+    script = f"{SEARCH.read_text()}\nsearch({json.dumps(wanted)})\n"
+    found = json.loads(
+        fleet.run("docker", "exec", "-i", fleet.container(notes.fleet, "lb1"), "python3", "-", stdin=script)
+    )
+    assert [place for place in found.pop("user") if "/var/backups/evenkeel/" in place]
+    assert found == {name: [] for name in secrets(1)}
 
 
 def test_secrets_that_a_service_does_not_get_along_with_are_not_used_and_the_old_ones_stay_good(
