@@ -14,7 +14,8 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _signature
 from ansible_collections.evenkeel.fleet.plugins.module_utils._checksums import checksum_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._download import download
-from ansible_collections.evenkeel.fleet.plugins.module_utils._staging import Source, digest_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._installed import digest_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._staging import Source
 
 
 class ActionModule(ActionBase):

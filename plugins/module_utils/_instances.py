@@ -8,7 +8,7 @@ import os
 import re
 import typing as t
 
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _nft, _staging, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _installed, _nft, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import (
     SLOTS,
     SWITCH_UNIT_FILE,
@@ -39,7 +39,7 @@ def observe(layout: Layout, ports: t.Sequence[Ports]) -> dict[str, t.Any]:
     """Everything that a rollout has to know of the service on this host."""
     position = observe_switch(layout, ports)
     return {
-        "releases": _staging.installed(layout),
+        "releases": _installed.releases(layout),
         "current": release_of(_files.read_link(layout.current)),
         "previous": release_of(_files.read_link(layout.previous)),
         "slots": observe_slots(layout),

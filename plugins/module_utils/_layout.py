@@ -25,6 +25,9 @@ SERVICE_NAME_WANTS = (
 
 SWITCH_UNIT_FILE = "/etc/systemd/system/evenkeel-switch@.service"
 
+# What a release says of itself, in its own directory.
+MANIFEST = "release.json"
+
 RELEASE_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+_~-]{0,63}-[0-9a-f]{12}")
 
 

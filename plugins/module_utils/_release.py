@@ -16,8 +16,6 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOT
 from ansible_collections.evenkeel.fleet.plugins.module_utils._placeholders import fill
 from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import NO_CHARACTERS
 
-MANIFEST = "release.json"
-
 # The kernel refuses a single "NAME=value" of more than this many bytes (MAX_ARG_STRLEN).
 LONGEST_VARIABLE = 131071
 

@@ -5,25 +5,22 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import lzma
 import os
 import platform
 import shutil
-import stat
 import tarfile
 import tempfile
 import typing as t
 import zlib
 from dataclasses import dataclass, field
 
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _installed, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._download import download
 from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
-from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import RELEASE_ID, Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import MANIFEST, Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
-    MANIFEST,
     Content,
     Member,
     below,
@@ -31,15 +28,11 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     inner_path,
 )
 
-CHUNK = 1 << 20
-
 SCRATCH = ".staging-"
 PART = ".part-"
 
 # No program begins like this, so what does is an archive of a kind that is not unpacked, or a damaged one.
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
-
-Tree = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -53,56 +46,6 @@ class Source:
     @property
     def is_url(self) -> bool:
         return self.artifact.startswith(("http://", "https://"))
-
-
-def installed(layout: Layout) -> list[str]:
-    """The ids of the releases on this host, oldest first."""
-    try:
-        names = [name for name in os.listdir(layout.releases) if RELEASE_ID.fullmatch(name)]
-    except FileNotFoundError:
-        return []
-    return sorted(names, key=lambda name: (os.stat(f"{layout.releases}/{name}").st_mtime_ns, name))
-
-
-def linked(layout: Layout) -> set[str]:
-    """The ids of the releases that a link of the service leads to; these are in use."""
-    links = [layout.current, layout.previous, layout.slot("blue"), layout.slot("green")]
-    return {release_of(_files.read_link(link)) for link in links} - {""}
-
-
-def manifest(layout: Layout, release_id: str) -> dict[str, t.Any]:
-    """What the release says of itself; an empty mapping where it is missing or unreadable."""
-    text = _files.read_text(f"{layout.release(release_id)}/{MANIFEST}")
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def is_whole(layout: Layout, release_id: str) -> bool:
-    """Whether the release is there with the very files it was staged with."""
-    said = manifest(layout, release_id).get("tree")
-    return bool(said) and said == tree(layout.release(release_id))
-
-
-def tree(root: str) -> Tree:
-    """Path to [mode, digest or link target] of everything below root but the manifest itself."""
-    found: Tree = {}
-    for folder, dirs, names in os.walk(root):
-        for name in sorted(names + [d for d in dirs if os.path.islink(os.path.join(folder, d))]):
-            path = os.path.join(folder, name)
-            inner = os.path.relpath(path, root)
-            status = os.lstat(path)
-            if inner == MANIFEST:
-                continue
-            if stat.S_ISLNK(status.st_mode):
-                found[inner] = ["link", os.readlink(path)]
-            elif not stat.S_ISREG(status.st_mode):
-                found[inner] = ["special"]
-            else:
-                found[inner] = [f"{stat.S_IMODE(status.st_mode):04o}", digest_of(path)]
-    return found
 
 
 def stage(layout: Layout, content: Content, source: Source, program: str, group: int) -> None:
@@ -134,7 +77,7 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
             "version": content.version,
             "artifact_sha256": content.artifact_sha256,
             "exposure": exposure,
-            "tree": tree(scratch),
+            "tree": _installed.tree(scratch),
         }
         # Digests of files with secrets in them are nobody's business.
         _files.write_new(f"{scratch}/{MANIFEST}", json.dumps(said, indent=1, sort_keys=True).encode(), 0o600)
@@ -158,15 +101,6 @@ def _add_instances(layout: Layout, content: Content, to: str, group: int) -> flo
     return _systemd.unit_exposure(unit)
 
 
-def has_instances(layout: Layout, release_id: str) -> bool:
-    """Whether instances of the release run, or it is a front end's."""
-    return os.path.exists(f"{layout.release(release_id)}/{layout.unit_template}")
-
-
-def remove(layout: Layout, release_id: str) -> None:
-    shutil.rmtree(layout.release(release_id))
-
-
 def sweep(layout: Layout, before: float) -> None:
     """Remove what runs left behind that were killed while they staged something before this time."""
     for name in os.listdir(layout.releases):
@@ -188,7 +122,7 @@ def _fetch(layout: Layout, source: Source, to: str, wanted: str) -> None:
         if not os.path.isfile(source.artifact):
             raise FileNotFoundError(f"artifact {source.artifact}: wanted a file on this host, there is none")
         shutil.copyfile(source.artifact, to)
-        seen = digest_of(to)
+        seen = _installed.digest_of(to)
     if seen != wanted:
         raise ValueError(
             f"artifact {source.artifact}: its sha256 is {seen}, wanted {wanted}; "
@@ -205,12 +139,12 @@ def _download(layout: Layout, source: Source, to: str, wanted: str) -> str:
             path = to
         began = os.path.exists(path) and os.path.getsize(path) > 0
         download(source.artifact, path, source.headers, source.proxy)
-        seen = digest_of(path)
+        seen = _installed.digest_of(path)
         if seen != wanted and began:
             # What an earlier run left may be the beginning of something else.
             os.truncate(path, 0)
             download(source.artifact, path, source.headers, source.proxy)
-            seen = digest_of(path)
+            seen = _installed.digest_of(path)
         os.replace(path, to)
     return seen
 
@@ -281,11 +215,3 @@ def _kind(member: tarfile.TarInfo) -> str:
     if member.issym():
         return "symlink"
     return "hardlink" if member.islnk() else "device or other special file"
-
-
-def digest_of(path: str) -> str:
-    seen = hashlib.sha256()
-    with open(path, "rb") as file:
-        while chunk := file.read(CHUNK):
-            seen.update(chunk)
-    return seen.hexdigest()

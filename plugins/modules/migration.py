@@ -65,7 +65,7 @@ import time
 import typing as t
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _staging, _state, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _installed, _state, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._migration import how_it_ended, migration_unit
@@ -82,7 +82,7 @@ JOURNAL_LINES = 20
 
 
 def unit_text(layout: Layout, release: str, command: list[str], timeout: int) -> str:
-    if not _staging.is_whole(layout, release):
+    if not _installed.is_whole(layout, release):
         raise ValueError(f"release {release} is not staged, or not whole, in {layout.release(release)}; stage it first")
     template = _files.read_text(f"{layout.release(release)}/{layout.unit_template}") or ""
     return migration_unit(template, layout, release, command, timeout)

@@ -217,7 +217,7 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _staging, _state
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _installed, _staging, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Records, Settings, release_files
@@ -289,8 +289,8 @@ def group_id(name: str) -> int:
 def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     params = module.params
     content = content_of(params, layout)
-    before = _staging.installed(layout)
-    changed = not _staging.is_whole(layout, content.id)
+    before = _installed.releases(layout)
+    changed = not _installed.is_whole(layout, content.id)
     if changed and not module.check_mode:
         source = _staging.Source(params["artifact"], params["artifact_headers"], params["artifact_proxy"] or "")
         if params["artifact_signature"] or not (params["remote_src"] or source.is_url):
@@ -300,13 +300,13 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         program = params["program"] or (params["service"] if content.files else "index.html")
         _staging.stage(layout, content, source, program, group=group_id(params["group"]))
     if not (content.files or module.check_mode):
-        _front_end.gather(layout, _staging.installed(layout))
+        _front_end.gather(layout, _installed.releases(layout))
     after = before if content.id in before else [*before, content.id]
     return {
         "changed": changed,
         "id": content.id,
         "path": layout.release(content.id),
-        "exposure": _staging.manifest(layout, content.id).get("exposure"),
+        "exposure": _installed.manifest(layout, content.id).get("exposure"),
         "diff": {"before": {"releases": before}, "after": {"releases": after}},
     }
 
@@ -316,7 +316,7 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     before = Records(
         release_of(_files.read_link(layout.current)),
         release_of(_files.read_link(layout.previous)),
-        _staging.installed(layout),
+        _installed.releases(layout),
     )
     if wanted not in before.releases and not module.check_mode:
         raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before.releases}")
@@ -328,7 +328,7 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     if before != after:
         _state.check_write(layout, module)
     if not module.check_mode:
-        is_front_end = not _staging.has_instances(layout, wanted)
+        is_front_end = not _installed.has_instances(layout, wanted)
         if is_front_end and before.current not in ("", wanted):
             # Its time tells since when it is not current any more.
             os.utime(layout.release(before.current))
@@ -337,9 +337,9 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         if after.current != before.current:
             _files.replace_link(layout.current, f"releases/{after.current}")
         for release_id in removed:
-            _staging.remove(layout, release_id)
+            _installed.remove(layout, release_id)
         if is_front_end:
-            _front_end.gather(layout, _staging.installed(layout))
+            _front_end.gather(layout, _installed.releases(layout))
         _staging.sweep(layout, before=time.time() - STAGING_SECONDS)
     return {
         "changed": before != after,
@@ -353,13 +353,13 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
 def remove(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
     unwanted = module.params["id"]
     path = layout.release(unwanted)
-    before = _staging.installed(layout)
-    if unwanted in _staging.linked(layout):
+    before = _installed.releases(layout)
+    if unwanted in _installed.linked(layout):
         raise ValueError(f"release {unwanted} is in use: it is current, previous or in a slot; nothing was removed")
     if unwanted in before:
         _state.check_write(layout, module)
     if unwanted in before and not module.check_mode:
-        _staging.remove(layout, unwanted)
+        _installed.remove(layout, unwanted)
     return {
         "changed": unwanted in before,
         "id": unwanted,

@@ -97,8 +97,8 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import (
     _connections,
     _files,
+    _installed,
     _instances,
-    _staging,
     _state,
     _systemd,
 )
@@ -128,7 +128,7 @@ def is_as_wanted(now: t.Mapping[str, t.Any], state: str, release: str | None) ->
 
 def start(layout: Layout, slot: str, release: str) -> None:
     directory = layout.release(release)
-    if not _staging.is_whole(layout, release):
+    if not _installed.is_whole(layout, release):
         raise ValueError(f"release {release} is not staged, or not whole, in {directory}; stage it first")
     unit = layout.unit(slot)
     _files.replace_link(layout.slot(slot), f"../releases/{release}/{slot}")

@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _installed, _staging, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, release_files
 from ansible_collections.evenkeel.fleet.plugins.module_utils._staging import Source
@@ -148,7 +148,7 @@ def test_stage_an_archive(layout: Layout, tmp_path: Path, umask: int, owner: lis
     assert (release / "green/environment").read_text() == 'A="1"\n'
     assert owner.count(42) == 4, "the group reads the config files and nothing else"
     assert names(layout.releases) == [content.id]
-    assert _staging.is_whole(layout, content.id)
+    assert _installed.is_whole(layout, content.id)
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
@@ -166,7 +166,7 @@ def test_stage_a_program(layout: Layout, tmp_path: Path) -> None:
     _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
     assert listing(Path(layout.release(content.id), "artifact")) == {"notes": "0o755"}
     assert Path(layout.release(content.id), "artifact/notes").read_bytes() == artifact.read_bytes()
-    assert _staging.is_whole(layout, content.id)
+    assert _installed.is_whole(layout, content.id)
 
 
 def test_equal_inputs_give_an_equal_release(layout: Layout, tmp_path: Path) -> None:
@@ -174,7 +174,7 @@ def test_equal_inputs_give_an_equal_release(layout: Layout, tmp_path: Path) -> N
     elsewhere = Layout.of("notes", f"{tmp_path}/elsewhere")
     _staging.stage(elsewhere, content, Source(str(artifact)), "notes", group=42)
     assert listing(release) == listing(Path(elsewhere.release(content.id)))
-    assert _staging.tree(str(release)) == _staging.tree(elsewhere.release(content.id))
+    assert _installed.tree(str(release)) == _installed.tree(elsewhere.release(content.id))
 
 
 DAMAGE: dict[str, t.Callable[[Path], object]] = {
@@ -215,22 +215,11 @@ def test_damage_is_found_and_healed(layout: Layout, tmp_path: Path, damage: str)
     release, content, artifact = staged(layout, tmp_path)
     before = listing(release)
     DAMAGE[damage](release)
-    assert not _staging.is_whole(layout, content.id)
+    assert not _installed.is_whole(layout, content.id)
     _staging.stage(layout, content, Source(str(artifact)), "notes", group=42)
-    assert _staging.is_whole(layout, content.id)
+    assert _installed.is_whole(layout, content.id)
     assert listing(release) == before
     assert names(layout.releases) == [content.id]
-
-
-def test_a_release_that_is_not_there_is_not_whole(layout: Layout) -> None:
-    assert not _staging.is_whole(layout, "1.0.0-0123456789ab")
-
-
-def test_a_directory_behind_a_link_is_looked_at_once(layout: Layout, tmp_path: Path) -> None:
-    release, _content, _artifact = staged(layout, tmp_path)
-    tree = _staging.tree(str(release))
-    assert tree["artifact/lib64"] == ["link", "lib"]
-    assert not [path for path in tree if path.startswith(("artifact/lib64/", "blue/artifact/"))]
 
 
 def test_a_wrong_checksum_is_refused(layout: Layout, tmp_path: Path) -> None:
@@ -302,27 +291,7 @@ def test_a_failure_leaves_the_staged_one_as_it_is(layout: Layout, tmp_path: Path
     artifact.write_bytes(b"other")
     with pytest.raises(ValueError, match="sha256"):
         _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
-    assert _staging.is_whole(layout, content.id)
-
-
-def test_installed_and_linked(layout: Layout, tmp_path: Path) -> None:
-    assert _staging.installed(layout) == []
-    assert _staging.linked(layout) == set()
-    artifact = archive(tmp_path / "notes.tar.gz", GOOD)
-    ids = []
-    for age, version in enumerate(["2.0", "1.0", "3.0"]):
-        content = content_for(artifact, version)
-        _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
-        os.utime(layout.release(content.id), (age, age))
-        ids.append(content.id)
-    os.mkdir(f"{layout.releases}/.staging-left-behind")
-    assert _staging.installed(layout) == ids, "oldest first"
-    os.symlink(f"releases/{ids[0]}", layout.current)
-    os.makedirs(f"{layout.root}/slots")
-    os.symlink(f"../releases/{ids[2]}/green", layout.slot("green"))
-    assert _staging.linked(layout) == {ids[0], ids[2]}
-    _staging.remove(layout, ids[1])
-    assert _staging.installed(layout) == [ids[0], ids[2]]
+    assert _installed.is_whole(layout, content.id)
 
 
 @pytest.mark.parametrize(
@@ -377,7 +346,7 @@ def test_what_an_interrupted_download_left_is_used_if_it_can_be(
     seen = served(PROGRAM.encode())
     _staging.stage(layout, content, Source("https://example.org/notes"), "notes", group=0)
     assert seen == found
-    assert _staging.is_whole(layout, content.id)
+    assert _installed.is_whole(layout, content.id)
     assert names(layout.releases) == [content.id]
 
 
@@ -395,7 +364,7 @@ def test_two_downloads_at_once_do_not_mix(layout: Layout, tmp_path: Path, served
         _staging.stage(layout, content, Source("https://example.org/notes"), "notes", group=0)
     assert seen == [0]
     assert path.read_bytes() == b"half"
-    assert _staging.is_whole(layout, content.id)
+    assert _installed.is_whole(layout, content.id)
 
 
 def test_a_wrong_download_is_refused_and_not_kept(layout: Layout, tmp_path: Path, served: t.Any) -> None:
@@ -452,4 +421,4 @@ def test_a_unit_that_systemd_would_ignore_a_part_of_is_refused(
 
 def test_a_release_knows_how_exposed_it_is(layout: Layout, tmp_path: Path) -> None:
     _release, content, _artifact = staged(layout, tmp_path)
-    assert _staging.manifest(layout, content.id)["exposure"] == 1.1
+    assert _installed.manifest(layout, content.id)["exposure"] == 1.1

@@ -7,7 +7,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _staging, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _installed, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.modules import migration
 
@@ -44,7 +44,7 @@ def systemd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Systemd:
     home = tmp_path / "releases" / ID
     home.mkdir(parents=True)
     (home / "notes@.service").write_text("[Unit]\n[Service]\nUser=notes\n")
-    monkeypatch.setattr(_staging, "is_whole", lambda _layout, release: release == ID)
+    monkeypatch.setattr(_installed, "is_whole", lambda _layout, release: release == ID)
     for name in ("show", "start"):
         monkeypatch.setattr(_systemd, name, getattr(systemd, name))
     monkeypatch.setattr(_systemd, "daemon_reload", lambda: systemd.asked.append("reload"))
