@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Lease:
-    """The right of one rollout to change a service on a host until ``expires``, unless it is renewed.
+    """The right of one rollout to change a service on a host until ``expires``; renewed, for ``ttl`` seconds more.
 
     ``process`` names the process on the controller that holds it, so that the controller itself can tell a dead one.
     """
@@ -20,6 +20,11 @@ class Lease:
     process: str
     taken: float
     expires: float
+    ttl: float
+
+    @classmethod
+    def begun(cls, rollout: str, owner: str, process: str, now: float, ttl: float) -> Lease:
+        return cls(rollout, owner, process, taken=now, expires=now + ttl, ttl=ttl)
 
     @classmethod
     def read(cls, stored: t.Mapping[str, t.Any]) -> Lease | None:
@@ -31,6 +36,7 @@ class Lease:
                 process=str(stored["process"]),
                 taken=float(stored["taken"]),
                 expires=float(stored["expires"]),
+                ttl=float(stored["ttl"]),
             )
         except (KeyError, TypeError, ValueError):
             return None
@@ -62,9 +68,9 @@ def take(held: Lease | None, wanted: Lease, dead: str = "", seize: bool = False)
     lease counts.
     Raises HeldError, naming the holder, while another rollout's lease is live.
     """
-    now, ttl = wanted.taken, wanted.expires - wanted.taken
-    if not 0 < ttl <= LONGEST:
-        raise ValueError(f"ttl is {ttl}; it wants more than 0 and at most {LONGEST:.0f} seconds")
+    now = wanted.taken
+    if not 0 < wanted.ttl <= LONGEST:
+        raise ValueError(f"ttl is {wanted.ttl}; it wants more than 0 and at most {LONGEST:.0f} seconds")
     if held is None or seize or held.rollout == dead:
         return wanted
     if held.rollout == wanted.rollout:
@@ -79,26 +85,26 @@ def renew(held: Lease | None, wanted: Lease) -> Lease:
 
     Raises ValueError that says who got it.
     """
-    if held is None or held.rollout != wanted.rollout:
-        raise ValueError(_lost(held, wanted.rollout, wanted.taken))
-    return take(held, wanted)
+    return take(_ours(held, wanted.rollout, wanted.taken), wanted)
 
 
-def _lost(held: Lease | None, rollout: str, now: float) -> str:
-    holder = f"; it went to {held.sentence(now)}" if held is not None else ""
-    return f"rollout {rollout} does not hold the lease any more{holder}; nothing was changed"
+def write(held: Lease | None, rollout: str, now: float) -> Lease:
+    """The lease after a change by a rollout, which renews it.
 
-
-def may_write(held: Lease | None, rollout: str | None, now: float) -> None:
-    """Refuse a change by a rollout that lost its lease, and one from outside while a rollout is at work.
-
-    Raises ValueError that names the holder.
+    Raises ValueError that says who got it, for a rollout that lost its lease.
     """
-    if rollout is None:
-        if held is not None and held.is_live(now, LONGEST):
-            raise ValueError(f"refused while another rollout is at work: {held.sentence(now)}")
-        return
+    ours = _ours(held, rollout, now)
+    return replace(ours, expires=now + ours.ttl)
+
+
+def _ours(held: Lease | None, rollout: str, now: float) -> Lease:
     if held is None or held.rollout != rollout:
-        raise ValueError(_lost(held, rollout, now))
-    if not held.is_live(now, LONGEST):
-        raise ValueError(f"the lease of rollout {rollout} ran out {now - held.expires:.0f} s ago; nothing was changed")
+        holder = f"; it went to {held.sentence(now)}" if held is not None else ""
+        raise ValueError(f"rollout {rollout} does not hold the lease any more{holder}; nothing was changed")
+    return held
+
+
+def write_from_outside(held: Lease | None, now: float) -> None:
+    """Refuse a change by nobody's rollout while a rollout is at work. Raises ValueError that names the holder."""
+    if held is not None and held.is_live(now, LONGEST):
+        raise ValueError(f"refused while another rollout is at work: {held.sentence(now)}")

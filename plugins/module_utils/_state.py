@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
-from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import Lease, may_write
+from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import Lease, write, write_from_outside
 
 
 @contextmanager
@@ -47,13 +47,17 @@ def drop_lease(layout: Layout) -> None:
 
 
 def check_write(layout: Layout, module: t.Any) -> None:
-    """Refuse to change the service for a rollout that does not hold the lease. Raises ValueError.
+    """Refuse to change the service for a rollout that does not hold the lease, and renew it for one that does.
 
-    In check mode a rollout takes no lease, so it holds none; whether it would get one it was told when it asked for it.
+    Raises ValueError. In check mode a rollout takes no lease, so it holds none; whether it would get one it was told
+    when it asked for it.
     """
     rollout = module.params["rollout"]
-    if not (module.check_mode and rollout):
-        may_write(read_lease(layout), rollout, time.time())
+    if not rollout:
+        write_from_outside(read_lease(layout), time.time())
+    elif not module.check_mode:
+        with locked(layout):
+            write_lease(layout, write(read_lease(layout), rollout, time.time()))
 
 
 def record(layout: Layout, entry: t.Mapping[str, t.Any]) -> None:

@@ -8,7 +8,7 @@ import re
 import typing as t
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _record
-from ansible_collections.evenkeel.fleet.plugins.module_utils._steps import LEASE, PLAN, VERDICT, Event, step_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._steps import LEASE, VERDICT, Event, step_of
 
 # From here on, a list of hosts is shortened.
 MANY = 8
@@ -55,7 +55,7 @@ class Transcript:
     def task(self, name: str, action: str, batch: int | None = None) -> list[Line]:
         """A task starts; ``batch`` is the one that a rollout is about to try."""
         lines, self._heading = self._heading, []
-        if phase_of(name) != self._phase or action in (PLAN, VERDICT):
+        if phase_of(name) != self._phase:
             lines += self._flush_steps()
         if name != self._task:
             lines += self._flush_alike()

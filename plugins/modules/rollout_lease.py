@@ -11,6 +11,7 @@ version_added: 1.0.0
 description:
   - Keeps two rollouts apart. While one holds the lease of a service on a host, others are refused with its name, and
     M(evenkeel.fleet.slot), M(evenkeel.fleet.traffic_switch) and M(evenkeel.fleet.release) change nothing for them.
+    For the rollout that holds it, each change that these make renews it.
   - A lease ends when it is released, when its time is over, or when the controller that took it sees that the process
     which did so has ended.
 attributes:
@@ -105,6 +106,7 @@ holder:
     process: ""
     taken: 1767323045.1
     expires: 1767323345.1
+    ttl: 300
 seen:
   description: What runs on the host, as M(evenkeel.fleet.rollout_info) returns it; nobody else changes it any more.
   type: dict
@@ -140,7 +142,7 @@ SPEC: dict[str, t.Any] = {
 
 def hold(module: AnsibleModule, layout: Layout, held: Lease | None) -> Lease:
     params, now = module.params, time.time()
-    wanted = Lease(params["rollout"], params["owner"], params["process"], now, now + params["ttl"])
+    wanted = Lease.begun(params["rollout"], params["owner"], params["process"], now, params["ttl"])
     # In check mode there is none to renew.
     renewing = params["renew"] and not module.check_mode
     lease = renew(held, wanted) if renewing else take(held, wanted, params["dead"], params["seize"])

@@ -127,9 +127,10 @@ def measure(hosts: int, directory: Path) -> dict[str, float]:
     wanted("the update", run)
     figures |= update_figures(run, time.time(), report)
 
-    # The last host of the last batch refuses it, when all others serve it already.
-    fault = f"{{{{ 'never_ready' if inventory_hostname == 'app{hosts}' else 'none' }}}}"
-    run, report = roll(service, reports, app_version="1.0.0", app_environment={"FAULT": fault}, app_gate_timeout=3)
+    # The last host refuses it once users have it, on that host as on all others.
+    answered = {"url": f"http://127.0.0.1:{PORT}/version", "json": {"version": "1.1.0"}}
+    probes = f"{{{{ [{answered}] if inventory_hostname == 'app{hosts}' else [] }}}}"
+    run, report = roll(service, reports, app_version="1.0.0", app_gate_probes=probes, app_gate_timeout=3)
     wanted("the broken update", run, good=False)
     figures["undo s"] = undo_seconds(report)
     versions = set(service.versions().values())

@@ -165,3 +165,18 @@ def test_a_release_that_crashes_where_it_was_examined_long_ago_is_refused(notes:
     assert done.status > 0
     assert re.search(rf"{host}: not healthy.*it was killed by signal 9/KILL", done.screen), done.output
     assert notes.versions() == before
+
+
+def test_what_one_host_refuses_gets_no_users_on_the_others(
+    notes: Service, load: Callable[..., Load], nobody_noticed: Callable[..., None]
+) -> None:
+    before, last = notes.states(), max(notes.addresses)
+    faults = {"FAULT": f"{{{{ 'never_ready' if inventory_hostname == '{last}' else 'none' }}}}"}
+    users = load(notes, "--connections", "8", "--rate", "60")
+    done = notes.roll(app_version="1.1.0", app_batches=["100%"], app_environment=faults)
+    report = users.end()
+    assert done.status > 0
+    assert f"{last}: FAILED: not healthy" in done.screen, done.output
+    assert notes.states() == before
+    nobody_noticed(report, at_least=60)
+    assert set(report["by_version"]) == {"1.0.0"}

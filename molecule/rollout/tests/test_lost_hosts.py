@@ -86,7 +86,7 @@ def held(service: Service, host: str, ahead: float) -> None:
     """A lease of somebody on another machine, begun a minute ago by a clock that was so far ahead of today's."""
     now = float(service.on(host, "date +%s")) + ahead
     lease = {"rollout": "20260102T030405Z-abcd", "owner": "ann@elsewhere", "process": "", "taken": now - 60}
-    content = json.dumps(lease | {"expires": now + 240})
+    content = json.dumps(lease | {"expires": now + 240, "ttl": 300})
     service.on(host, f"cat > /var/lib/evenkeel/{service.name}/lease.json <<'END'\n{content}\nEND")
 
 

@@ -8,18 +8,19 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import (
     LONGEST,
     HeldError,
     Lease,
-    may_write,
     renew,
     take,
+    write,
+    write_from_outside,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
-OURS = Lease(rollout="r1", owner="ann@control", process="p1", taken=100.0, expires=400.0)
+OURS = Lease.begun("r1", "ann@control", "p1", now=100.0, ttl=300.0)
 
 
 def wanted(rollout: str, now: float, ttl: float = 300.0) -> Lease:
-    return Lease(rollout=rollout, owner="bob@control", process="p2", taken=now, expires=now + ttl)
+    return Lease.begun(rollout, "bob@control", "p2", now, ttl)
 
 
 def test_a_free_lease_is_taken() -> None:
@@ -63,7 +64,7 @@ def test_in_an_emergency_no_lease_counts() -> None:
 
 
 def test_a_clock_that_was_set_back_keeps_no_lease_alive() -> None:
-    from_the_future = Lease("r1", "ann@control", "p1", taken=1e9, expires=1e9 + 300)
+    from_the_future = Lease.begun("r1", "ann@control", "p1", now=1e9, ttl=300)
     assert take(from_the_future, wanted("r2", 150)).rollout == "r2"
 
 
@@ -74,24 +75,28 @@ def test_a_senseless_ttl_is_refused(ttl: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "rollout", "now", "complaint"),
+    ("held", "rollout", "complaint"),
     [
-        (None, "r1", 150, "does not hold the lease any more"),
-        (OURS, "r2", 150, "it went to rollout r1 of ann@control"),
-        (OURS, "r1", 400, "ran out 0 s ago"),
-        (OURS, None, 150, "refused while another rollout is at work"),
+        (None, "r1", "does not hold the lease any more"),
+        (OURS, "r2", "it went to rollout r1 of ann@control"),
     ],
 )
-def test_writes_without_the_lease_are_refused(
-    held: Lease | None, rollout: str | None, now: float, complaint: str
-) -> None:
+def test_writes_without_the_lease_are_refused(held: Lease | None, rollout: str, complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
-        may_write(held, rollout, now)
+        write(held, rollout, 150)
 
 
-@pytest.mark.parametrize(("held", "rollout", "now"), [(OURS, "r1", 399), (None, None, 150), (OURS, None, 400)])
-def test_writes_with_the_lease_or_without_any_rollout_pass(held: Lease | None, rollout: str | None, now: float) -> None:
-    may_write(held, rollout, now)
+@pytest.mark.parametrize("now", [150.0, 399.0, 5000.0])
+def test_a_write_renews_the_lease_as_long_as_nobody_else_took_it(now: float) -> None:
+    renewed = write(OURS, "r1", now)
+    assert (renewed.rollout, renewed.taken, renewed.expires) == ("r1", 100.0, now + 300.0)
+
+
+def test_writes_from_outside_wait_for_the_end_of_a_rollout() -> None:
+    with pytest.raises(ValueError, match="refused while another rollout is at work"):
+        write_from_outside(OURS, 399)
+    write_from_outside(OURS, 400)
+    write_from_outside(None, 150)
 
 
 @pytest.mark.parametrize(
@@ -116,13 +121,13 @@ def test_two_rollouts_never_hold_it_at_the_same_time(attempts: list[tuple[str, f
         now += pause
         before = held
         try:
-            held = take(held, Lease(rollout, "x", "p", now, now + ttl))
+            held = take(held, Lease.begun(rollout, "x", "p", now, ttl))
         except HeldError:
             assert before is not None
             assert before.rollout != rollout
             assert now < before.expires
             continue
-        may_write(held, rollout, now)
+        write(held, rollout, now)
         for other in {"a", "b", "c"} - {rollout}:
             with pytest.raises(ValueError, match="does not hold"):
-                may_write(held, other, now)
+                write(held, other, now)

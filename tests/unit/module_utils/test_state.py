@@ -23,7 +23,7 @@ def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
 
 
 def test_a_lease_is_read_back_as_it_was_written_and_then_gone(layout: Layout) -> None:
-    lease = Lease("r1", "ann@control", "p1", 1.5, 301.5)
+    lease = Lease("r1", "ann@control", "p1", taken=1.5, expires=301.5, ttl=300.0)
     with _state.locked(layout):
         _state.write_lease(layout, lease)
         assert _state.read_lease(layout) == lease
@@ -66,7 +66,15 @@ def test_a_line_that_a_crash_cut_short_costs_only_itself(layout: Layout) -> None
 def test_who_may_write_while_r1_holds_the_lease(
     layout: Layout, rollout: str | None, check_mode: bool, refused: bool
 ) -> None:
-    _state.write_lease(layout, Lease("r1", "ann@control", "p1", time.time(), time.time() + 300))
+    _state.write_lease(layout, Lease.begun("r1", "ann@control", "p1", time.time(), 300))
     module = SimpleNamespace(params={"rollout": rollout}, check_mode=check_mode)
     with pytest.raises(ValueError, match="r1 of ann@control") if refused else nullcontext():
         _state.check_write(layout, module)
+
+
+def test_each_write_of_a_rollout_renews_its_lease(layout: Layout) -> None:
+    _state.write_lease(layout, Lease.begun("r1", "ann@control", "p1", time.time() - 200, 300))
+    _state.check_write(layout, SimpleNamespace(params={"rollout": "r1"}, check_mode=False))
+    renewed = _state.read_lease(layout)
+    assert renewed is not None
+    assert renewed.expires > time.time() + 290

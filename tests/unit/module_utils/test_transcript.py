@@ -71,9 +71,9 @@ class Run:
         }
         self.task("app : prepare | Stage the release", FLEET + "release", self.hosts, staged)
 
-    def verdict(self, *failed: str) -> None:
+    def verdict(self, phase: str, *failed: str) -> None:
         result = {"failed_services": list(failed)}
-        self.task("app : shift | Judge", FLEET + "rollout_verdict", self.hosts[:1], result, run_once=True)
+        self.task(f"app : {phase} | Judge", FLEET + "rollout_verdict", self.hosts[:1], result, run_once=True)
 
     def start(self, hosts: t.Sequence[str]) -> None:
         after = {"slot": "green", "release": NEW, "running": True}
@@ -108,13 +108,14 @@ def good_rollout(hosts: int, cut: int = 0) -> Run:
     run.plan()
     for batch, members in enumerate([run.hosts[:1], run.hosts[1:]]):
         run.batch = batch
-        run.verdict()
+        run.verdict("batch")
         run.start(members)
         run.gate(members, 1.6)
+        run.verdict("shift")
         run.switch(members, "green")
         run.gate(members, 1.5)
     run.batch = None
-    run.verdict()
+    run.verdict("settle")
     run.stop(run.hosts, OLD, "blue", "keep", cut)
     run.let_go("kept")
     return run
@@ -133,7 +134,7 @@ def test_a_good_rollout() -> None:
         app2: stopped {OLD} in blue after 3.1 s, which cut 2 connections
         app3: stopped {OLD} in blue after 3.1 s, which cut 2 connections
         notes {NEW}: kept on 3 hosts in 31.0 s, 6 connections cut
-        3 hosts: ok=25 changed=12 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0 in 42 s
+        3 hosts: ok=27 changed=12 unreachable=0 failed=0 skipped=0 rescued=0 ignored=0 in 42 s
         """)
 
 
@@ -152,7 +153,7 @@ def refused_rollout() -> Run:
     run.play("Roll out")
     run.plan()
     run.batch = 0
-    run.verdict()
+    run.verdict("batch")
     run.start(["app1"])
     refused = {
         "msg": REFUSED,
@@ -163,7 +164,7 @@ def refused_rollout() -> Run:
     run.task("app : shift | Examine it", FLEET + "health_gate", ["app1"], refused, outcome="failed", path=where)
     run.task("app : shift | Remember why", "ansible.builtin.debug", ["app1"], {"msg": REFUSED}, said=REFUSED)
     run.batch = 1
-    run.verdict("notes")
+    run.verdict("batch", "notes")
     run.task("app : shift | Start it", FLEET + "slot", [], {})
     run.batch = None
     run.switch(["app1"], "blue", "undo")
@@ -214,12 +215,12 @@ def test_check_mode() -> None:
     run.stage()
     run.plan()
     run.batch = 0
-    run.verdict()
+    run.verdict("batch")
     run.start(["app1"])
     run.task("app : shift | Examine it", FLEET + "health_gate", ["app1"], {"looks": 0, "seconds": 0.0})
     run.switch(["app1"], "green")
     run.batch = None
-    run.verdict()
+    run.verdict("settle")
     run.stop(["app1"], OLD, "blue", "keep")
     run.task("nginx : configure | Replace it", FLEET + "config_tree", ["app2"], {"changed": True})
     assert run.text() == dedent(f"""\

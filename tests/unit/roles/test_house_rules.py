@@ -170,13 +170,13 @@ def test_task_files_are_short(file: str) -> None:
 
 @pytest.mark.parametrize("file", TASK_FILES)
 def test_tasks_are_named_after_their_file(file: str) -> None:
-    stem = Path(file).stem
+    prefix = "".join(f"{part} | " for part in Path(file).with_suffix("").parts[2:])
     every = list(tasks(load(ROLES / file)))
     assert [task for task in every if "name" not in task] == []
     # A file that only puts others together has nothing of its own to say.
     own = [task for task in every if not only_imports(task)]
-    if stem != "main":
-        assert [task["name"] for task in own if not task["name"].startswith(f"{stem} | ")] == []
+    if prefix != "main | ":
+        assert [task["name"] for task in own if not task["name"].startswith(prefix)] == []
 
 
 @pytest.mark.parametrize("file", TASK_FILES)
