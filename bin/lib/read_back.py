@@ -111,6 +111,12 @@ def postgres(text: str) -> list[str]:
     return words
 
 
+def pgbouncer(text: str) -> list[str]:
+    """Names and values of the section that settings come in, blanks around them aside."""
+    lines = text.partition("[pgbouncer]\n")[2].split("\n")
+    return [word.strip() for line in lines if line for word in line.split("=", 1)]
+
+
 def redis(text: str) -> list[str]:
     """As sdssplitargs takes a line apart."""
     words = []

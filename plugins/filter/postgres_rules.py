@@ -14,20 +14,6 @@ description:
   - Users and databases that do not go together are refused, and lines that let nobody in.
 positional: users, groups, hostvars
 options:
-  _input:
-    description: The databases, as the role C(postgres) has them.
-    type: list
-    elements: dict
-    required: true
-  users:
-    description: The users, as the role C(postgres) has them.
-    type: list
-    elements: dict
-    required: true
-  tls:
-    description: Whether other hosts have to come over TLS.
-    type: bool
-    default: true
   own:
     description: Lines of one's own, which are examined and not returned.
     type: list
@@ -35,6 +21,7 @@ options:
     default: []
 extends_documentation_fragment:
   - evenkeel.fleet.inventory
+  - evenkeel.fleet.postgres.access
 """
 
 EXAMPLES = r"""

@@ -147,5 +147,8 @@ FORMATS: dict[str, Format] = {
     ),
     "sysctl_name": Format(r"[a-z0-9_]+(\.[A-Za-z0-9_/-]+)+", "a kernel setting such as net.core.somaxconn"),
     "unquoted": Format(r"[A-Za-z0-9_.~+=:,@/-]+", "one word of letters, digits and _ . ~ + = : , @ / -"),
+    "trimmed_line": Format(
+        rf"|(?=\S){LINE}*(?<=\S)", "one line without control characters that neither begins nor ends with a blank"
+    ),
     "single_line": Format(rf"{LINE}*", "one line of at most 65536 bytes without control characters", longest=65536),
 }

@@ -154,3 +154,11 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def waiting(program: str, pending: t.Iterable[str]) -> str:
+    """What people are told of settings that are written, and how they come into force."""
+    return (
+        f"Written, but not in force until {program} restarts: {', '.join(pending)}. "
+        "To restart it now, run again with -e '{postgres_allow_restart: true}'."
+    )

@@ -52,15 +52,15 @@ class Server:
         return bool(self.ask("SELECT to_json(pg_is_in_recovery());")[0])
 
 
-def as_user(environment: t.Mapping[str, str]) -> dict[str, t.Any]:
-    """What makes subprocess run a program as the user of Postgres."""
+def as_user(environment: t.Mapping[str, str], user: str = USER) -> dict[str, t.Any]:
+    """What makes subprocess run a program as the user of Postgres, or another."""
     try:
-        account = pwd.getpwnam(USER)
+        account = pwd.getpwnam(user)
     except KeyError:
-        raise ValueError(f"there is no user {USER} on this host; install Debian's package postgresql") from None
+        raise ValueError(f"there is no user {user} on this host; install what the role postgres installs") from None
     base = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": account.pw_dir}
     how: dict[str, t.Any] = {"env": {**base, **environment}}
     if os.geteuid() != account.pw_uid:
-        groups = os.getgrouplist(USER, account.pw_gid)
+        groups = os.getgrouplist(user, account.pw_gid)
         how.update(user=account.pw_uid, group=account.pw_gid, extra_groups=groups)
     return how

@@ -39,8 +39,8 @@ options:
         V(nginx_seconds), V(nginx_size), V(nginx_text), V(number), V(path_glob), V(port), V(positive_count),
         V(positive_number), V(proportion), V(rclone_remote), V(redis_pattern), V(relative_path), V(server_name),
         V(service_name), V(setting_name), V(sha256), V(single_line), V(size), V(sql_identifier), V(sshd_keyword),
-        V(status_pattern), V(sysctl_name), V(unit_pattern), V(unquoted), V(url), V(url_path), V(user_name) and
-        V(version).
+        V(status_pattern), V(sysctl_name), V(trimmed_line), V(unit_pattern), V(unquoted), V(url), V(url_path),
+        V(user_name) and V(version).
       - After the name of a format C(?) lets an empty text pass as well.
     type: dict
     default: {}

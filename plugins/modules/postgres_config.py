@@ -325,10 +325,7 @@ def main() -> None:
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
     if result["pending_restart"]:
-        module.warn(
-            f"Written, but not in force until Postgres restarts: {', '.join(result['pending_restart'])}. "
-            "To restart it now, run again with -e '{postgres_allow_restart: true}'."
-        )
+        module.warn(texts.waiting("Postgres", result["pending_restart"]))
     module.exit_json(**result)
 
 

@@ -37,6 +37,7 @@ PURE = [
     "_layout",
     "_patroni",
     "_placeholders",
+    "_pgbouncer",
     "_postgres_files",
     "_postgres_plan",
     "_postgres_replication",

@@ -35,6 +35,14 @@ def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
 
 
+def test_pgbouncer_config() -> None:
+    databases, hostvars = [{"name": "notes", "hosts": ["app"]}], {"a": {"ansible_host": "192.0.2.1"}}
+    config = FILTERS["pgbouncer_config"](databases, [{"name": "notes", "password": "x"}], {"app": ["a"]}, hostvars, 160)
+    assert config["rules"].splitlines()[-1] == 'hostssl "notes" "notes" 192.0.2.1/32 scram-sha-256'
+    assert "default_pool_size = 160" in config["settings"]
+    assert config["users"] == ["notes"]
+
+
 def test_postgres_rules() -> None:
     databases, hostvars = [{"name": "notes", "hosts": ["app"]}], {"a": {"ansible_host": "192.0.2.1"}}
     rules = FILTERS["postgres_rules"](databases, [{"name": "notes", "password": "x"}], {"app": ["a"]}, hostvars)
@@ -75,6 +83,7 @@ def test_with_addresses() -> None:
         ("addresses", (["nobody"], {}, {}), "nobody is neither a group nor a host"),
         ("drill_report", ([], 0, 1), "drill_report: nothing was restored"),
         ("exec_words", (["a\nb"],), "exec_words: "),
+        ("pgbouncer_config", ([], [], {}, {}, 160, 5432, {"user": "root"}), "settings.user is the role's own"),
         ("postgres_rules", ([], [{"name": "a"}], {}, {}), "a reaches no database"),
         ("postgres_rules", ([], [], {}, {}, True, ["hots"]), "postgres_hba.0.: a rule begins with"),
         ("postgres_tuning", (1, 200), "postgres_memory is 0M"),

@@ -80,6 +80,7 @@ ACCEPTED: dict[str, list[str]] = {
     "redis_pattern": ["*", "notes:*", "a[b-c]?~@"],
     "sshd_keyword": ["X11Forwarding", "MACs", "Includes"],
     "sysctl_name": ["vm.overcommit_memory", "net.ipv4.conf.eth0/100.rp_filter"],
+    "trimmed_line": ["", "a", "select 1", "; %include"],
     "unquoted": ["s3cret", "a-b_c.d~=", "user@x:1/2"],
     "single_line": ["", "a b", "100% 'yours' \"$x\"; `id` \\", "grüße", "日本"],
 }
@@ -181,6 +182,7 @@ REFUSED: dict[str, list[str]] = {
     "redis_pattern": ["", "a b", "a\n", 'a"b', "a'b", "é"],
     "sshd_keyword": ["", "Match", "include", "A b", "A\n", "1A"],
     "sysctl_name": ["", "vm", "vm.", "vm.x y", "vm.x\n", "../x"],
+    "trimmed_line": [" a", "a ", "\ta", " ", "a\nb"],
     "unquoted": ["", "a b", 'a"b', "a'b", "a\\b", "ä", "a\n"],
     "single_line": [
         "x" * 65537,
@@ -232,7 +234,7 @@ HOSTILE = [
 ]
 
 # The formats that take any character that stays on its line; whoever uses such a value quotes it.
-FREE_TEXT = {"single_line", "artifact", "nginx_text"}
+FREE_TEXT = {"single_line", "trimmed_line", "artifact", "nginx_text"}
 
 
 def accepts(name: str, value: str) -> bool:

@@ -52,6 +52,7 @@ PLAIN = {
     "rclone_remote": "word{}:",
     "mail_recipient": "word{}",
     "single_line": "some word{}",
+    "trimmed_line": "some word{}",
     "nginx_text": "some word{}",
 }
 
@@ -126,9 +127,17 @@ WRITTEN = {
         {"backup_databases": ["a"]}, from_template("etc/cron.d/evenkeel-backup.j2"), {"": read_back.cron}
     ),
     "postgres": Written(
-        {"postgres_settings": {"fixed": "a"}, "postgres_listen_addresses": ["a"], "postgres_memory": "1G"},
-        lambda role, settings: {"": settings_text(role.evaluate("__postgres_settings", **settings))},
-        {"": read_back.postgres},
+        {
+            "postgres_settings": {"fixed": "a"},
+            "postgres_listen_addresses": ["a"],
+            "postgres_memory": "1G",
+            "postgres_pgbouncer_settings": {"fixed": "a"},
+        },
+        lambda role, settings: {
+            "": settings_text(role.evaluate("__postgres_settings", **settings)),
+            "pgbouncer.ini": role.evaluate("__postgres_pgbouncer", **settings)["settings"],
+        },
+        {"": read_back.postgres, "pgbouncer.ini": read_back.pgbouncer},
     ),
     "redis": Written(
         {

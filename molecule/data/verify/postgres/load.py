@@ -1,6 +1,6 @@
 """Log in to Postgres and write, over and over, until a file is gone, and say what was refused.
 
-Every second request comes over one and the same connection, the others log in anew, by the URL that stands in the file.
+Every second request comes over connections that are kept, the others log in anew, by each URL that stands in the file.
 """
 
 import json
@@ -14,8 +14,12 @@ flag = Path(sys.argv[1])
 count = {"sent": 0, "failed": []}
 
 
-def log_in():
-    connection = psycopg2.connect(flag.read_text().strip(), connect_timeout=10)
+def urls():
+    return flag.read_text().split()
+
+
+def log_in(url):
+    connection = psycopg2.connect(url, connect_timeout=10)
     connection.autocommit = True
     return connection
 
@@ -26,15 +30,17 @@ def ask(connection):
         cursor.execute("INSERT INTO counted VALUES (%s)", [count["sent"]])
 
 
-kept = log_in()
-with kept.cursor() as cursor:
+kept = [log_in(url) for url in urls()]
+with kept[0].cursor() as cursor:
     cursor.execute("CREATE TABLE IF NOT EXISTS counted (n int)")
 while True:
     try:
-        ask(kept)
-        fresh = log_in()
-        ask(fresh)
-        fresh.close()
+        for connection in kept:
+            ask(connection)
+        for url in urls():
+            fresh = log_in(url)
+            ask(fresh)
+            fresh.close()
         time.sleep(0.005)
     except FileNotFoundError:
         break
