@@ -148,6 +148,18 @@ def test_tls(host: str) -> None:
         assert connection.selected_alpn_protocol() == "h2"
 
 
+def test_browsers_are_to_insist_on_tls_where_an_issuer_has_signed() -> None:
+    trust = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # By an issuer for tests, whom nobody else knows.
+    trust.check_hostname, trust.verify_mode = False, ssl.CERT_NONE
+    connection = http.client.HTTPSConnection(ADDRESS, timeout=10)
+    plain = socket.create_connection((ADDRESS, 443), timeout=10)
+    connection.sock = trust.wrap_socket(plain, server_hostname="issued.test")
+    connection.request("GET", "/version", headers={"Host": "issued.test"})
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["Strict-Transport-Security"]) == (200, "max-age=63072000")
+
+
 def test_a_front_end_beside_the_service() -> None:
     page, body = ask("front.test", "/")
     assert (page.status, body) == (200, b"release 1\n")
