@@ -9,9 +9,11 @@ import signal
 import subprocess
 import time
 import urllib.request
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import fleet
 from load import Load
@@ -41,6 +43,13 @@ systemctl show --property=InvocationID {name}@blue {name}@green
 find /var/lib/evenkeel/{name} -name lease.json
 """
 
+# Every file of a host, so that no change of one is missed: nobody can set the time of its last change, %C. What runs
+# goes on writing: databases, and systemd's notes of its timers.
+FILES = """
+cd / && find etc opt usr/local var/lib \\( -path var/lib/postgresql -o -path var/lib/systemd \\) -prune -o \\
+  -printf '%y %m %U %G %s %T@ %C@ %p %l\\n' | sort
+"""
+
 SUMMARY = """
 import json, os, subprocess, sys
 def say(*command):
@@ -60,6 +69,15 @@ print(json.dumps({{
     "lease": os.path.exists("/var/lib/evenkeel/{name}/lease.json"),
 }}))
 """
+
+
+T = TypeVar("T")
+
+
+def on_each(hosts: Iterable[str], look: Callable[[str], T]) -> dict[str, T]:
+    """What is seen on each host, all of them at once."""
+    with ThreadPoolExecutor() as looks:
+        return dict(zip(hosts, looks.map(look, hosts), strict=True))
 
 
 @dataclass(frozen=True)
@@ -167,7 +185,16 @@ class Service:
         return fleet.run("ssh", *options, f"admin@{self.addresses[host]}", "sudo", "sh", "-s", stdin=command)
 
     def states(self) -> dict[str, str]:
-        return {host: self.on(host, STATE.format(name=self.name)) for host in self.addresses}
+        state = STATE.format(name=self.name)
+        return on_each(self.addresses, lambda host: self.on(host, state))
+
+    def files(self) -> dict[str, list[str]]:
+        """The files of all hosts of the fleet."""
+
+        def on(host: str) -> list[str]:
+            return fleet.run("docker", "exec", fleet.container(self.fleet, host), "sh", "-c", FILES).splitlines()
+
+        return on_each(fleet.addresses_of(self.inventory), on)
 
     def summary(self, host: str) -> dict[str, Any]:
         script = SUMMARY.format(name=self.name)

@@ -1,61 +1,108 @@
-"""Whenever the controller dies, nobody notices, and the next run leads on to where the first one wanted to go."""
+"""Whenever the controller dies, hosts go on serving, and the next run finishes what was begun."""
 
 from __future__ import annotations
 
+import os
 import re
 import signal
-from collections.abc import Callable
-from itertools import count
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from load import Load
-from trial import TASK_BY_TASK, Service
+from trial import Play, Service
 
-# How many tasks a rollout has at least; with fewer, something else than a rollout was tried.
-TASKS = 20
+STOPPING = {
+    "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
+    "ANSIBLE_CALLBACKS_ENABLED": "stop_at_moments",
+}
 
-
-def killed_at(task: int) -> dict[str, str]:
-    return TASK_BY_TASK | {
-        "ANSIBLE_CALLBACK_PLUGINS": str(Path(__file__).parent / "callback_plugins"),
-        "ANSIBLE_CALLBACKS_ENABLED": "kill_controller",
-        "KILL_AT_TASK": str(task),
-    }
+# How many moments of a rollout differ at least; with fewer, something else than a rollout was tried.
+MOMENTS = 15
 
 
-def settled(seen: dict[str, Any], version: str) -> bool:
-    """One slot runs, the switch leads to it, it is what the host settled on, and nobody is at work any more."""
+def release(number: int) -> dict[str, Any]:
+    """A release of its own for each trial, or it would be staged in the first one only."""
+    return {"app_version": f"1.{number % 2}.0", "app_environment": {"TRIAL": str(number)}}
+
+
+def begin(service: Service, number: int) -> Play:
+    return service.begin("site.yml", "--tags", "app", environment=STOPPING, **release(number))
+
+
+def moments(play: Play) -> Iterator[str]:
+    """The moments of a rollout, at each of which it stands still until the next one is asked for."""
+    assert play.process.stdout
+    for line in play.process.stdout:
+        if line.startswith("MOMENT "):
+            os.waitid(os.P_PID, play.process.pid, os.WSTOPPED)
+            yield re.sub(r"slot (blue|green)$", "its slot", line.removeprefix("MOMENT ").strip())
+            os.kill(play.process.pid, signal.SIGCONT)
+
+
+def differing(service: Service) -> list[tuple[int, str]]:
+    """Of all the moments of a rollout, numbered, those at which hosts differ from the moment before.
+
+    Before each task everything on the hosts is looked at. Where nothing has changed since the task before, to be killed
+    now is to be killed then. What several hosts do at once counts twice: when one of them is through with it, and all.
+    """
+    found: list[tuple[int, str]] = []
+    within: list[tuple[int, str]] = []
+    before = None
+    rollout = begin(service, 1)
+    for number, moment in enumerate(moments(rollout)):
+        if moment.startswith("within "):
+            within.append((number, moment))
+            continue
+        now = (service.files(), service.states())
+        if now != before:
+            found += [*within[: len(within) > 1], (number, moment)]
+        within, before = [], now
+    assert rollout.process.wait() == 0
+    return found
+
+
+def kill(play: Play, at: tuple[int, str]) -> None:
+    try:
+        for moment in enumerate(moments(play)):
+            if moment[0] == at[0]:
+                assert moment == at, "no two rollouts are alike"
+                return
+        pytest.fail(f"the rollout was over before {at}")
+    finally:
+        play.kill()
+
+
+def settled(seen: dict[str, Any]) -> str:
+    """The release, if one slot runs it, the switch leads there, the host settled on it, and nobody is at work."""
     ports = {"blue": "8001", "green": "8002"}
     for slot, other in (("blue", "green"), ("green", "blue")):
         if seen["ports"] == [f":{ports[slot]}"]:
             release, state = seen[slot]
-            return (
-                (release, state, seen["processes"]) == (seen["current"], "active", 1)
-                and seen[other] == ["", "inactive"]
-                and release.startswith(f"{version}-")
-                and not seen["lease"]
-            )
-    return False
+            alone = (release, state, seen["processes"]) == (seen["current"], "active", 1)
+            if alone and seen[other] == ["", "inactive"] and not seen["lease"]:
+                return str(release)
+    return ""
 
 
-def test_killed_before_any_task_the_next_run_finishes(
+def test_killed_at_any_moment_the_next_run_finishes(
     notes: Service, load: Callable[..., Load], nobody_noticed: Callable[..., None]
 ) -> None:
-    done = notes.roll(app_version="1.0.0")
+    done = notes.roll(**release(0))
     assert done.status == 0, done.output
     users = load(notes, "--connections", "8", "--rate", "60")
-    for task in count(1):
-        version = "1.1.0" if task % 2 else "1.0.0"
-        killed = notes.begin("site.yml", "--tags", "app", environment=killed_at(task), app_version=version).end()
-        if killed.status == 0:
-            break
-        assert killed.status == -signal.SIGKILL, killed.output
-        before = re.findall(r"^TASK \[(.*?)\]", killed.output, re.MULTILINE)[-1:]
-        done = notes.roll(app_version=version)
-        assert done.status == 0, f"killed before task {task} {before}:\n{done.output}"
-        for host in notes.addresses:
-            seen = notes.summary(host)
-            assert settled(seen, version), f"killed before task {task} {before}: {host} is {seen}"
-    assert task > TASKS
+    tried = differing(notes)
+    assert len(tried) >= MOMENTS, tried
+    releases = set()
+    for number, moment in enumerate(tried, start=2):
+        kill(begin(notes, number), moment)
+        done = notes.roll(**release(number))
+        assert done.status == 0, f"killed {moment}:\n{done.output}"
+        hosts = {host: notes.summary(host) for host in notes.addresses}
+        (release_id,) = {settled(seen) for seen in hosts.values()}
+        assert release_id.startswith(release(number)["app_version"]), f"killed {moment}: {hosts}"
+        releases.add(release_id)
+        assert set(notes.versions().values()) == {release(number)["app_version"]}
+    assert len(releases) == len(tried)
     nobody_noticed(users.end())
