@@ -91,7 +91,7 @@ def states(
 ) -> dict[str, HostState]:
     """What the planner needs of each host. Which release is wanted is decided service by service."""
     settings = {name: host["__app_check"]["settings"] for name, host in hosts.items()}
-    staged = {name: host["__app_release"]["id"] if target == "staged" else "" for name, host in hosts.items()}
+    staged = {name: host["__app_release"].get("id", "") if target == "staged" else "" for name, host in hosts.items()}
     wanted: dict[str, str] = {}
     for service in dict.fromkeys(setting["app_name"] for setting in settings.values()):
         # A retired host has no say, for nothing is started there.

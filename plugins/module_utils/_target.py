@@ -68,6 +68,12 @@ def wanted_releases(target: str, name: str, staged: t.Mapping[str, str], seen: S
     ``target`` is ``staged`` (the one in ``staged``), ``previous`` (or the one called ``name``) or ``current``.
     """
     if target == "staged":
+        late = [host for host, release in staged.items() if not release]
+        if late:
+            raise ValueError(
+                f"{', '.join(late)} was retired when the release was staged, and is not any more; nothing was shifted. "
+                "Run this again"
+            )
         return dict(staged)
     if target == "previous":
         release = named_release(name, seen) if name else previous_release(seen)

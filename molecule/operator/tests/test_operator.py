@@ -33,6 +33,10 @@ def ask(notes: Service, path: str) -> tuple[int, dict[str, str], str]:
         return answer.code, dict(answer.headers), answer.read().decode()
 
 
+def on_app3(notes: Service, command: str) -> str:
+    return fleet.ssh(notes.fleet, fleet.addresses_of(notes.inventory)["app3"], command)
+
+
 def test_a_new_host_serves_as_soon_as_it_is_listed(notes: Service, load: Callable[..., Load]) -> None:
     """The balancers are reloaded for it, which closes idle connections; clients have closed theirs before."""
     strict = [load("--websockets", "2", balancer=balancer) for balancer in ("lb1", "lb2")]
@@ -61,9 +65,12 @@ def test_a_host_is_retired_and_comes_back(notes: Service, load: Callable[..., Lo
     retired = status_of(notes)
     assert retired["app3"].endswith("closed  retired")
 
-    done = notes.play("site.yml", "--tags", "app", *WITH_APP3)
+    releases = on_app3(notes, "sudo ls /opt/notes/releases")
+    assert releases
+    done = notes.play("site.yml", "--tags", "app", *WITH_APP3, app_environment={"TRIAL": "without app3"})
     assert done.status == 0, done.output
-    assert status_of(notes) == retired
+    assert status_of(notes)["app3"] == retired["app3"]
+    assert on_app3(notes, "sudo ls /opt/notes/releases") == releases
 
     assert notes.play("playbooks/scale_in.yml", *WITH_APP3, app_unretire="app3").status == 0
     done = notes.play("site.yml", "--tags", "app", *WITH_APP3)
@@ -127,7 +134,7 @@ def test_nothing_stops_without_its_name(notes: Service, service: str) -> None:
 
 def test_an_emergency_waits_for_no_rollout(notes: Service) -> None:
     rollout = notes.begin("site.yml", "--tags", "app", *WITH_APP3, app_version="1.0.0", app_gate_min_healthy=12)
-    rollout.wait_for_output("batch 1 of 2")
+    rollout.wait_for_output("batch 1 of 2:")
     stopped = notes.play("playbooks/emergency_stop.yml", *WITH_APP3, app_emergency_stop="notes")
     lost = rollout.end()
     assert stopped.status == 0, stopped.output

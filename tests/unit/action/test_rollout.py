@@ -126,6 +126,13 @@ def test_where_a_plan_leads(plan: Act, arguments: dict[str, str], leads_to: str)
     assert plan(fleet("app1"), **arguments)["hosts"]["app1"]["release_to"] == leads_to
 
 
+def test_on_a_retired_host_nothing_was_staged(plan: Act) -> None:
+    variables = fleet("app1", "app2")
+    variables["hostvars"]["app2"] |= {"__app_info": {**SEEN, "retired": True}, "__app_release": {"skipped": True}}
+    result = plan(variables)
+    assert set(result["plan"]) == {"app1"}
+
+
 def test_a_plan_that_cannot_be_says_why(plan: Act) -> None:
     result = plan(fleet("app1", app_strategy="in_place"))
     assert result["failed"]

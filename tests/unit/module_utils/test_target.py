@@ -86,3 +86,8 @@ def test_a_restart_wants_what_each_host_runs() -> None:
 
 def test_an_update_wants_what_was_staged() -> None:
     assert wanted_releases("staged", "", {"h1": C}, {"h1": host(B, A, A, B, C)}) == {"h1": C}
+
+
+def test_where_nothing_was_staged_nothing_is_updated() -> None:
+    with pytest.raises(ValueError, match="h2 was retired when the release was staged, and is not any more; nothing"):
+        wanted_releases("staged", "", {"h1": C, "h2": ""}, {})
