@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import re
+import typing as t
 from dataclasses import dataclass
 
 KEEP = "keep"
@@ -41,6 +42,48 @@ def data_of(said: str) -> Data:
         value("Latest checkpoint location"),
         value("Database cluster state").startswith("shut down"),
     )
+
+
+# Settings of which a replica wants at least as much as its primary had when it wrote what is being copied, and what
+# C(pg_controldata) calls them. With less a replica does not start; a primary that gets more has it stop copying.
+BOUNDED = {
+    "max_connections": "max_connections setting",
+    "max_locks_per_transaction": "max_locks_per_xact setting",
+    "max_prepared_transactions": "max_prepared_xacts setting",
+    "max_wal_senders": "max_wal_senders setting",
+    "max_worker_processes": "max_worker_processes setting",
+}
+
+Settings = t.Mapping[str, t.Any]
+
+
+def bounds(said: str) -> dict[str, int]:
+    """The least that a replica wants of each such setting, as C(pg_controldata) says it; of a primary nothing."""
+    if not re.search(r"^Database cluster state:\s+(in archive recovery|shut down in recovery)$", said, re.MULTILINE):
+        return {}
+    found = {name: re.search(rf"^{called}:\s+(\d+)$", said, re.MULTILINE) for name, called in BOUNDED.items()}
+    return {name: int(line[1]) for name, line in found.items() if line}
+
+
+def held(settings: Settings, least: t.Mapping[str, int]) -> dict[str, int]:
+    """What a replica keeps instead of less, until its primary has less and it has heard of that."""
+    return {name: value for name, value in least.items() if name in settings and _number(settings[name], value) < value}
+
+
+def overtaken(settings: Settings, running: Settings, replicas: t.Mapping[str, Settings]) -> list[str]:
+    """What a primary may not have more of yet, because one that copies it has less."""
+    return [
+        f"{name} is {settings[name]}, and {replica}, which copies this server, runs with {has[name]} and would stop"
+        for replica, has in replicas.items()
+        for name in sorted({*BOUNDED} & {*settings} & {*has})
+        if _number(settings[name], 0) > max(int(has[name]), int(running[name]))
+    ]
+
+
+def _number(value: t.Any, otherwise: int) -> int:
+    """A setting as a number. What is none the server refuses itself."""
+    text = str(value)
+    return int(text) if re.fullmatch(r"\d+", text) else otherwise
 
 
 def position(lsn: str) -> int:

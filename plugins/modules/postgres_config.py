@@ -61,9 +61,25 @@ options:
     type: int
     default: 0
   restart:
-    description: Whether the server may be restarted if it has databases.
-    type: bool
-    default: false
+    description:
+      - Whether the server is restarted if it needs that and has databases. V(later) is for whoever calls the module
+        again, so that it does not warn of what is done then.
+    type: str
+    choices: [never, later, now]
+    default: never
+  replicas:
+    description:
+      - What the servers that copy this one run with, by the names of their hosts, of those settings of which a replica
+        wants at least as much as its primary, such as C(max_connections). With O(restart=now), one that a replica has
+        less of than this server would have is refused.
+    type: dict
+    default: {}
+  patience:
+    description:
+      - A server that copies another keeps what that one has of these settings instead of less. How many seconds it
+        waits for the other to have less.
+    type: int
+    default: 0
 extends_documentation_fragment:
   - evenkeel.fleet.postgres
 """
@@ -78,6 +94,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+held:
+  description: Settings of a replica that are to become less, and stay as they are until its primary has less.
+  type: list
+  elements: str
+  returned: success
 pending_restart:
   description: Settings that are written, but not in force until the server restarts.
   type: list
@@ -100,6 +121,7 @@ from pathlib import Path
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _postgres_tuning, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_files as texts
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_replication as replication
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_plan import literal
 from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import USER, Server
 from ansible_collections.evenkeel.fleet.plugins.module_utils._trees import differences
@@ -113,12 +135,15 @@ SPEC: dict[str, t.Any] = {
     "unit": {"type": "str", "required": True},
     "watch": {"type": "list", "elements": "path", "default": []},
     "memory": {"type": "int", "default": 0},
-    "restart": {"type": "bool", "default": False},
+    "restart": {"type": "str", "choices": ["never", "later", "now"], "default": "never"},
+    "replicas": {"type": "dict", "default": {}},
+    "patience": {"type": "int", "default": 0},
 }
 
 # What was in force when a file was replaced stays beside it until the new one is accepted.
 BEFORE = ".before-evenkeel"
 CONFIGURATION = "/etc/postgresql"
+DATA = "/var/lib/postgresql"
 UNITS = "/etc/systemd/system"
 # What was last in force as a whole, to start with if the server does not with something newer.
 STARTED = "/var/lib/evenkeel/postgres"
@@ -137,6 +162,7 @@ STATE = """
 SELECT json_build_object(
   'stale', (SELECT max((pg_stat_file(file)).change) FROM unnest({files}) AS file) > pg_conf_load_time(),
   'loaded', pg_conf_load_time()::text,
+  'running', (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name = ANY ({bounded})),
   'pending', ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name),
   'unit', (pg_stat_file({unit})).modification > pg_postmaster_start_time(),
   'empty', NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));
@@ -153,14 +179,27 @@ class Config:
         self.settings = f"{self.directory}/conf.d/50-evenkeel.conf"
         self.rules = f"{self.directory}/pg_hba.conf"
         self.unit = f"{UNITS}/{self.service}.service.d/evenkeel.conf"
+        self.held = self.hold()
         self.lines = texts.rule_lines(params["rules"], params["own_rules"], self.fragments())
         self.wanted = {
-            self.settings: texts.settings_text(params["settings"]),
+            self.settings: texts.settings_text({**params["settings"], **self.held}),
             self.rules: texts.rules_text(self.lines),
             self.unit: params["unit"],
         }
         self.there = {path: _files.read_text(path) or "" for path in self.wanted}
         self.accepted = {path: self.read(path) for path in self.wanted}
+
+    def hold(self) -> dict[str, int]:
+        """What a replica keeps for now although less is wanted, for it would not start with less than its primary."""
+        end = time.monotonic() + self.params["patience"]
+        while (held := replication.held(self.params["settings"], self.bounds())) and time.monotonic() < end:
+            time.sleep(0.5)
+        return held
+
+    def bounds(self) -> dict[str, int]:
+        words = [f"/usr/lib/postgresql/{self.version}/bin/pg_controldata", "-D", f"{DATA}/{self.params['cluster']}"]
+        done = subprocess.run(words, capture_output=True, text=True, check=True, env={"LC_ALL": "C"})
+        return replication.bounds(done.stdout)
 
     def fragments(self) -> dict[str, str]:
         folder = Path(self.directory, texts.FRAGMENTS)
@@ -199,7 +238,7 @@ class Config:
         _files.write_new(scratch, self.wanted[self.settings].encode(), 0o600)
         try:
             program = f"/usr/lib/postgresql/{self.version}/bin/postgres"
-            data = f"/var/lib/postgresql/{self.params['cluster']}"
+            data = f"{DATA}/{self.params['cluster']}"
             words = [program, "-C", "max_connections", "-D", data, "-c", f"config_file={scratch}"]
             done = subprocess.run(words, capture_output=True, text=True, check=False)
         finally:
@@ -236,7 +275,9 @@ class Config:
     def state(self) -> dict[str, t.Any]:
         paths = [self.settings, self.rules, *self.params["watch"]]
         files = f"ARRAY[{', '.join(map(literal, paths))}]"
-        return t.cast("dict[str, t.Any]", self.server.ask(STATE.format(files=files, unit=literal(self.unit)))[0])
+        bounded = f"ARRAY[{', '.join(map(literal, replication.BOUNDED))}]"
+        question = STATE.format(files=files, unit=literal(self.unit), bounded=bounded)
+        return t.cast("dict[str, t.Any]", self.server.ask(question)[0])
 
     def reload(self, before: str) -> dict[str, t.Any]:
         """Have the server read its files, and wait until it has done so later than before."""
@@ -258,6 +299,11 @@ class Config:
             _systemd.daemon_reload()
             back = "it runs again with" if self.answers_after_restart() else "nor does it with"
             raise ValueError(f"{self.service} does not start with its new settings, {back} those before: {said}")
+
+    def refuse_to_overtake(self, running: t.Mapping[str, t.Any]) -> None:
+        before = replication.overtaken(self.params["settings"], running, self.params["replicas"])
+        if before:
+            raise ValueError(f"{'; '.join(before)}. This server was not restarted; its replicas come first")
 
     def remember(self) -> None:
         """That the server runs with what is wanted now."""
@@ -295,6 +341,7 @@ def keep(config: Config, check: bool) -> dict[str, t.Any]:
     result = {
         "changed": bool(changes),
         "diff": differences(config.accepted, config.wanted),
+        "held": sorted(config.held),
         "pending_restart": [],
         "restarted": False,
     }
@@ -307,7 +354,8 @@ def keep(config: Config, check: bool) -> dict[str, t.Any]:
         result["changed"] = True
         state = config.reload(state["loaded"])
     pending = state["pending"] + ([UNIT] if state["unit"] else [])
-    if pending and (state["empty"] or config.params["restart"]):
+    if pending and (state["empty"] or config.params["restart"] == "now"):
+        config.refuse_to_overtake(state["running"])
         config.restart()
         result.update(changed=True, restarted=True)
         pending = config.state()["pending"]
@@ -317,6 +365,15 @@ def keep(config: Config, check: bool) -> dict[str, t.Any]:
     return result
 
 
+def warnings(result: t.Mapping[str, t.Any]) -> list[str]:
+    found = []
+    if result["pending_restart"]:
+        found.append(texts.waiting("Postgres", result["pending_restart"]))
+    if result["held"]:
+        found.append(f"As before until the primary has less, for a replica wants as much: {', '.join(result['held'])}")
+    return found
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     result: dict[str, t.Any] = {}
@@ -324,8 +381,9 @@ def main() -> None:
         result = keep(Config(module.params), module.check_mode)
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
-    if result["pending_restart"]:
-        module.warn(texts.waiting("Postgres", result["pending_restart"]))
+    if module.params["restart"] == "never" or module.params["patience"]:
+        for warning in warnings(result):
+            module.warn(warning)
     module.exit_json(**result)
 
 

@@ -8,8 +8,11 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_replicati
     CLONE,
     REWIND,
     Data,
+    bounds,
     data_of,
     decide,
+    held,
+    overtaken,
     password_line,
     position,
 )
@@ -61,3 +64,43 @@ def test_places_in_the_log_can_be_compared() -> None:
 
 def test_a_password_is_one_field_of_its_line() -> None:
     assert password_line("copier", "a:b\\c") == "*:*:*:copier:a\\:b\\\\c\n"
+
+
+REPLICA = """\
+Database cluster state:               in archive recovery
+wal_level setting:                    replica
+max_connections setting:              200
+max_worker_processes setting:         8
+max_wal_senders setting:              10
+max_prepared_xacts setting:           0
+max_locks_per_xact setting:           64
+"""
+LEAST = {
+    "max_connections": 200,
+    "max_locks_per_transaction": 64,
+    "max_prepared_transactions": 0,
+    "max_wal_senders": 10,
+    "max_worker_processes": 8,
+}
+
+
+def test_a_replica_says_what_it_wants_at_least_and_a_primary_nothing() -> None:
+    assert bounds(REPLICA) == LEAST
+    assert bounds(REPLICA.replace("in archive recovery", "shut down in recovery")) == LEAST
+    assert bounds(REPLICA.replace("in archive recovery", "in production")) == {}
+
+
+@pytest.mark.parametrize(("wanted", "kept"), [("100", {"max_connections": 200}), (200, {}), (300, {}), ("many", {})])
+def test_a_replica_keeps_what_it_would_not_start_with_less_of(wanted: object, kept: dict[str, int]) -> None:
+    assert held({"max_connections": wanted, "work_mem": "8MB"}, LEAST) == kept
+
+
+@pytest.mark.parametrize(("wanted", "names"), [("300", ["db4"]), (200, []), (150, []), ("many", [])])
+def test_a_primary_has_no_more_than_its_replicas(wanted: object, names: list[str]) -> None:
+    replicas = {"db3": {"max_connections": 300}, "db4": {"max_connections": 200}}
+    said = overtaken({"max_connections": wanted, "max_wal_size": "2GB"}, {"max_connections": "200"}, replicas)
+    assert [line.split(" and ")[1].split(",")[0] for line in said] == names
+
+
+def test_what_a_primary_has_already_is_not_refused() -> None:
+    assert overtaken({"max_connections": 300}, {"max_connections": "300"}, {"db3": {"max_connections": 200}}) == []

@@ -14,7 +14,8 @@ from ansible_collections.evenkeel.fleet.plugins.modules import postgres_config
 
 from .conftest import Run
 
-CALM = {"stale": False, "loaded": "once", "pending": [], "unit": False, "empty": False}
+RUNNING = {"max_connections": 200}
+CALM = {"stale": False, "loaded": "once", "pending": [], "unit": False, "empty": False, "running": RUNNING}
 
 
 class Server:
@@ -24,6 +25,7 @@ class Server:
         self.rules = root / "postgresql/17/main/pg_hba.conf"
         self.state: dict[str, t.Any] = dict(CALM)
         self.reloads = 0
+        self.bounds: dict[str, int] = {}
 
     def ask(self, script: str) -> list[t.Any]:
         if script == postgres_config.REFUSED_RULES:
@@ -74,6 +76,7 @@ def host(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> Host:
     monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
     monkeypatch.setattr(postgres_config.grp, "getgrnam", lambda name: SimpleNamespace(gr_gid=0))
     monkeypatch.setattr(postgres_config.Config, "refused_settings", lambda config: [])
+    monkeypatch.setattr(postgres_config.Config, "bounds", lambda config: server.bounds)
     return Host(tmp_path, run, server, told)
 
 
@@ -129,7 +132,7 @@ def test_what_wants_a_restart_waits_until_somebody_allows_it(host: Host) -> None
     host.server.state["pending"] = ["max_connections"]
     result = host.configure()
     assert (result["changed"], result["pending_restart"]) == (False, ["max_connections"])
-    result = host.configure(restart=True)
+    result = host.configure(restart="now")
     assert (result["changed"], result["pending_restart"], result["restarted"]) == (True, [], True)
 
 
@@ -146,7 +149,7 @@ def test_a_server_that_does_not_start_gets_back_what_it_ran_with(host: Host, mon
     host.server.state["pending"] = ["shared_preload_libraries"]
     # Written by one run, restarted by the next.
     host.configure(settings={"shared_preload_libraries": "none_such"})
-    result = host.configure(settings={"shared_preload_libraries": "none_such"}, restart=True)
+    result = host.configure(settings={"shared_preload_libraries": "none_such"}, restart="now")
     assert "does not start with its new settings, it runs again with those before: no such library" in result["msg"]
     assert "8MB" in (host.directory / "conf.d/50-evenkeel.conf").read_text()
 
@@ -154,3 +157,29 @@ def test_a_server_that_does_not_start_gets_back_what_it_ran_with(host: Host, mon
 def test_more_memory_than_the_host_has_is_refused(host: Host) -> None:
     assert "postgres_memory is" in host.configure(memory=1 << 60)["msg"]
     assert host.names == ["pg_hba.conf"]
+
+
+def test_a_replica_keeps_what_its_primary_has_instead_of_less(host: Host) -> None:
+    host.server.bounds = {"max_connections": 200}
+    result = host.configure(settings={"max_connections": 100}, restart="now")
+    assert (result["held"], result["restarted"]) == (["max_connections"], False)
+    assert "max_connections = '200'" in (host.directory / "conf.d/50-evenkeel.conf").read_text()
+    assert not host.configure(settings={"max_connections": 100})["changed"]
+
+
+def test_a_replica_waits_for_its_primary_to_have_less(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard = iter([{"max_connections": 200}, {"max_connections": 200}, {"max_connections": 100}])
+    monkeypatch.setattr(postgres_config.Config, "bounds", lambda config: next(heard))
+    monkeypatch.setattr(postgres_config.time, "sleep", lambda seconds: None)
+    result = host.configure(settings={"max_connections": 100}, patience=60)
+    assert result["held"] == []
+    assert "max_connections = '100'" in (host.directory / "conf.d/50-evenkeel.conf").read_text()
+
+
+def test_a_primary_does_not_overtake_its_replicas(host: Host) -> None:
+    host.server.state["pending"] = ["max_connections"]
+    given: dict[str, t.Any] = {"settings": {"max_connections": 300}, "restart": "now"}
+    said = host.configure(**given, replicas={"db3": {"max_connections": 200}})["msg"]
+    assert "max_connections is 300, and db3, which copies this server, runs with 200 and would stop" in said
+    assert ("restart", "postgresql@17-main") not in host.told
+    assert host.configure(**given, replicas={"db3": {"max_connections": 300}})["restarted"]
