@@ -8,10 +8,12 @@ DOCUMENTATION = r"""
 module: packages
 short_description: Install the Debian packages that a host lacks
 version_added: 1.0.0
+author:
+  - evenkeel.fleet contributors (@evenkeel)
 description:
   - Installs packages that are not there, without those that they merely recommend. Upgrades and removes nothing.
   - Whether they are there it asks dpkg, which knows at once. Only where one is missing it has
-    M(ansible.builtin.apt#module) update the package lists and install it.
+    M(ansible.builtin.apt) update the package lists and install it.
   - So it tells in check mode what would be installed on a host whose package lists are still empty.
 attributes:
   check_mode:
