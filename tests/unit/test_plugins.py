@@ -44,6 +44,7 @@ PURE = [
     "_postgres_tuning",
     "_postgres_users",
     "_lease",
+    "_monitoring",
     "_nginx",
     "_record",
     "_redis_acl",

@@ -31,6 +31,19 @@ def test_exec_words() -> None:
     assert FILTERS["exec_words"](["serve", "100%"]) == "serve 100%%"
 
 
+def test_exporters() -> None:
+    assert FILTERS["exporters"](["nginx"]) == {"node": 9100, "nginx": 9113}
+
+
+def test_scrape_targets() -> None:
+    jobs = FILTERS["scrape_targets"](["a"], [], {}, {"a": {"ansible_host": "192.0.2.1"}})
+    assert jobs["node"][0]["targets"] == ["192.0.2.1:9100"]
+
+
+def test_watched_services() -> None:
+    assert FILTERS["watched_services"](["a"], {}, {"a": {"app_name": "notes"}})[0]["name"] == "notes"
+
+
 def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
 
@@ -84,6 +97,8 @@ def test_with_addresses() -> None:
         ("drill_report", ([], 0, 1), "drill_report: nothing was restored"),
         ("exec_words", (["a\nb"],), "exec_words: "),
         ("pgbouncer_config", ([], [], {}, {}, 160, 5432, {"user": "root"}), "settings.user is the role's own"),
+        ("scrape_targets", ([], ["a"], {}, {"a": {}}), "app_port"),
+        ("watched_services", (["a"], {}, {}), "a is neither a group nor a host"),
         ("postgres_rules", ([], [{"name": "a"}], {}, {}), "a reaches no database"),
         ("postgres_rules", ([], [], {}, {}, True, ["hots"]), "postgres_hba.0.: a rule begins with"),
         ("postgres_tuning", (1, 200), "postgres_memory is 0M"),
