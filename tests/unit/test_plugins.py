@@ -30,6 +30,7 @@ NOTHING_TO_TEST = {"_arguments"}
 PURE = [
     "_answer",
     "_certificates",
+    "_dashboard",
     "_drain",
     "_firewall",
     "_gate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import time
+import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -141,6 +142,22 @@ def test_a_server_that_stops_is_told_of(notes: Service) -> None:
     wait_for("the alert", lambda: "RedisDown" in firing(notes))
     on(notes, "data1", "systemctl start redis-server")
     wait_for("its end", lambda: "RedisDown" not in firing(notes))
+
+
+def test_what_the_dashboard_asks_has_an_answer(notes: Service) -> None:
+    """But for what this fleet has not: replicas and backups."""
+    # What probes ask does not count, so somebody has to ask something.
+    edge = f"http://{fleet.addresses_of(notes.inventory)['web1']}/notes"
+    on(notes, MONITOR, f"python3 -c {shlex.quote(ASK)} {edge}")
+    wait_for("the request", lambda: value(notes, "service:requests:rate5m") is not None)
+    board = json.loads(on(notes, MONITOR, "cat /etc/evenkeel/monitoring/current/dashboard.json"))
+    asked = {query["expr"]: panel["title"] for panel in board["panels"] for query in panel.get("targets", [])}
+
+    def empty() -> set[str]:
+        every = {expr: expr.replace("$service", ".*").replace("$host", ".*") for expr in asked}
+        return {asked[expr] for expr, whole in every.items() if value(notes, urllib.parse.quote(whole)) is None}
+
+    wait_for("answers", lambda: empty() == {"Lag of replicas", "Age of backups"})
 
 
 def own_rule(expression: str) -> list[dict[str, Any]]:

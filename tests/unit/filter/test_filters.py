@@ -35,6 +35,10 @@ def test_exporters() -> None:
     assert FILTERS["exporters"](["nginx"]) == {"node": 9100, "nginx": 9113}
 
 
+def test_grafana_dashboard() -> None:
+    assert FILTERS["grafana_dashboard"]({}, "The fleet")["uid"] == "the-fleet"
+
+
 def test_scrape_targets() -> None:
     jobs = FILTERS["scrape_targets"](["a"], [], {}, {"a": {"ansible_host": "192.0.2.1"}})
     assert jobs["node"][0]["targets"] == ["192.0.2.1:9100"]
