@@ -44,9 +44,9 @@ find /var/lib/evenkeel/{name} -name lease.json
 """
 
 # Every file of a host, so that no change of one is missed: nobody can set the time of its last change, %C. What runs
-# goes on writing: databases, and systemd's notes of its timers.
+# goes on writing: databases, what is measured in them, and systemd's notes of its timers.
 FILES = """
-cd / && find etc opt usr/local var/lib \\( -path var/lib/postgresql -o -path var/lib/systemd \\) -prune -o \\
+cd / && find etc opt usr/local var/lib -regex 'var/lib/\\(postgresql\\|prometheus\\|systemd\\)' -prune -o \\
   -printf '%y %m %U %G %s %T@ %C@ %p %l\\n' | sort
 """
 
