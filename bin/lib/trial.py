@@ -181,7 +181,7 @@ class Service:
 
     def on(self, host: str, command: str) -> str:
         """Run a shell command on a host as root."""
-        options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=5", *SHARED, *fleet.ssh_options(self.fleet)]
+        options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30", *SHARED, *fleet.ssh_options(self.fleet)]
         return fleet.run("ssh", *options, f"admin@{self.addresses[host]}", "sudo", "sh", "-s", stdin=command)
 
     def states(self) -> dict[str, str]:
