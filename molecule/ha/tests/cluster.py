@@ -59,6 +59,18 @@ class Hosts:
         """As if its power had gone: nothing on it says good-bye."""
         fleet.run("docker", "kill", "--signal", "KILL", fleet.container(self.name, host))
 
+    def cut_off(self, host: str) -> None:
+        """As if its cable had been pulled: it goes on, and neither hears the others nor is heard."""
+        self._paths(host, "add")
+
+    def join(self, host: str) -> None:
+        self._paths(host, "del")
+
+    def _paths(self, host: str, verb: str) -> None:
+        for other, address in self.addresses.items():
+            for end in ("from", "to") if other != host else ():
+                self.run(host, "ip", "rule", verb, end, address, "blackhole")
+
     def boot(self) -> None:
         fleet.up(self.name, str(TESTS.parent / "fleet"), str(self.inventory))
 

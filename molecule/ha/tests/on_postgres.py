@@ -28,6 +28,13 @@ def whole(hosts: Hosts, of: str = "data1") -> bool:
     return ("leader", "running") in states and len(copying) == len(hosts.addresses) - 1 and "sync_standby" in copying
 
 
+def takes_writes(hosts: Hosts, host: str) -> bool:
+    """Whether the server itself would, whoever reaches it."""
+    ask = "SELECT NOT pg_is_in_recovery()"
+    answer = f"runuser -u postgres -- psql -XAtc '{ask}' 2>/dev/null || true"
+    return hosts.run(host, "sh", "-c", answer).strip() == "t"
+
+
 def identity(hosts: Hosts) -> dict[str, Any]:
     """What a restart, a failover or a new cluster would change."""
     psql = ["runuser", "-u", "postgres", "--", "psql", "-XAtc", START]

@@ -66,6 +66,31 @@ def test_postgres_goes_on_without_its_leader(hosts: Hosts) -> None:
     assert on_postgres.leader(hosts, lost) == now
 
 
+def test_postgres_loses_nothing_where_its_leader_is_cut_off(hosts: Hosts) -> None:
+    whole(hosts)
+    lost = on_postgres.leader(hosts, "data1")
+    other = next(host for host in hosts.addresses if host != lost)
+    writer = hosts.write(other, "postgres_writer.py", *hosts.addresses.values())
+    writer.wait_for_writes(200)
+    hosts.cut_off(lost)
+    try:
+        # It gives up before another one takes over, though nobody tells it.
+        eventually(lambda: not on_postgres.takes_writes(hosts, lost), within=240)
+        now = eventually(lambda: hosts.other_than(lost, on_postgres.leader(hosts, other)), within=240)
+        writer.wait_for_writes(400)
+        assert not on_postgres.takes_writes(hosts, lost)
+    finally:
+        hosts.join(lost)
+    report = writer.end()
+    print(f"\nPostgres with its leader cut off: {report}")
+    assert report["lost"] == 0
+    assert report["gap"] < 180
+
+    # Heard again, it copies the new one.
+    whole(hosts)
+    assert on_postgres.leader(hosts, lost) == now
+
+
 def test_a_run_leaves_who_leads_now_alone(hosts: Hosts) -> None:
     whole(hosts)
     before = on_redis.identity(hosts), on_postgres.identity(hosts)
