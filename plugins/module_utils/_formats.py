@@ -119,6 +119,7 @@ FORMATS: dict[str, Format] = {
     "metric_name": Format(r"[A-Za-z_:][A-Za-z0-9_:]*", "the name of a metric"),
     "log_size": Format(r"[1-9]\d*[MG]", "a size such as 512M or 2G"),
     "size": Format(r"\d+ ?([kKmMgGtT]i?[bB]?|[bB])?", "a size such as 256M"),
+    "option_name": Format(r"[a-z][a-z0-9-]{0,62}", "the name of an option, of a-z, 0-9 and -"),
     "setting_name": Format(r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)?", "the lower-case name of a server setting"),
     "memory_limit": Format(r"infinity|[1-9]\d*[KMGT]?|[1-9]\d?%", "a memory limit such as 512M, or infinity"),
     "cpu_quota": Format(r"|[1-9]\d*%", "a percentage of one CPU such as 50%, or nothing"),

@@ -36,11 +36,11 @@ options:
         V(duration), V(email_address), V(environment_name), V(file_mode), V(file_name), V(header_name),
         V(hosts_available), V(identifier), V(interface), V(interface_address), V(log_size), V(mail_recipient),
         V(memory_limit), V(metric_name), V(minisign_key), V(network), V(nginx_connections), V(nginx_path),
-        V(nginx_seconds), V(nginx_size), V(nginx_text), V(number), V(path_glob), V(port), V(positive_count),
-        V(positive_number), V(proportion), V(rclone_remote), V(redis_pattern), V(relative_path), V(server_name),
-        V(service_name), V(setting_name), V(sha256), V(single_line), V(size), V(sql_identifier), V(sshd_keyword),
-        V(status_pattern), V(sysctl_name), V(trimmed_line), V(unit_pattern), V(unquoted), V(url), V(url_path),
-        V(user_name) and V(version).
+        V(nginx_seconds), V(nginx_size), V(nginx_text), V(number), V(option_name), V(path_glob), V(port),
+        V(positive_count), V(positive_number), V(proportion), V(rclone_remote), V(redis_pattern), V(relative_path),
+        V(server_name), V(service_name), V(setting_name), V(sha256), V(single_line), V(size), V(sql_identifier),
+        V(sshd_keyword), V(status_pattern), V(sysctl_name), V(trimmed_line), V(unit_pattern), V(unquoted), V(url),
+        V(url_path), V(user_name) and V(version).
       - After the name of a format C(?) lets an empty text pass as well.
     type: dict
     default: {}

@@ -10,47 +10,19 @@ import shutil
 import socket
 import time
 import typing as t
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel_backup import keep, manifest, repository, seal, sets
+from evenkeel_backup import cluster, keep, manifest, repository, seal, sets
 from evenkeel_backup.manifest import Artifact, Manifest, Sum
-from evenkeel_backup.outcome import BackupError, DamagedError, RemoteError, SpaceError, worst
+from evenkeel_backup.outcome import BackupError, DamagedError, RemoteError, SpaceError
 from evenkeel_backup.remote import Remote
 from evenkeel_backup.repository import Backup
-from evenkeel_backup.settings import Settings, words
+from evenkeel_backup.runs import INFO, WARNING, Run, Say
+from evenkeel_backup.settings import CLUSTER, Settings, words
 
-Say = Callable[[int, str], None]
-ERROR, WARNING, INFO = 3, 4, 6  # of syslog
 ROOM = 1.3  # times the size of the last one
 RESTORE_TIMES = "restore.json"
-
-
-class Run:
-    """What happens to each set in turn. One that fails stops no other, and the worst outcome is the run's."""
-
-    def __init__(self, settings: Settings, say: Say) -> None:
-        self.settings = settings
-        self.say = say
-        self.outcomes: list[str] = []
-        self.messages: list[str] = []
-
-    def failed(self, name: str, exc: Exception) -> None:
-        self.outcomes.append(exc.outcome if isinstance(exc, BackupError) else "failed")
-        self.messages.append(f"{name}: {exc}")
-        self.say(ERROR, f"{name}: {exc}")
-
-    def each(self, action: Callable[[str], None], names: t.Iterable[str]) -> None:
-        for name in names:
-            try:
-                action(name)
-            except (BackupError, OSError, ValueError) as exc:
-                self.failed(name, exc)
-
-    @property
-    def result(self) -> tuple[str, str]:
-        return worst(self.outcomes), "; ".join(self.messages)
 
 
 def back_up(settings: Settings, say: Say, names: t.Sequence[str] = ()) -> tuple[str, str]:
@@ -70,7 +42,7 @@ def back_up(settings: Settings, say: Say, names: t.Sequence[str] = ()) -> tuple[
             run.each(lambda _name: copy_away(settings, name, every, say), [name])
         thin_out(settings, name, every, say)
 
-    run.each(one, names or settings.sets)
+    run.each(one, names or settings.copied)
     return run.result
 
 
@@ -207,7 +179,10 @@ def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
         backup = newest_good(settings, name)
         began = time.monotonic()
         try:
-            prove(settings, name, backup, "")
+            if name == CLUSTER:
+                cluster.prove(settings, backup, say)
+            else:
+                prove(settings, name, backup, "")
         except DamagedError as exc:
             backup.marks.damaged = str(exc)
             backup.save()
@@ -231,5 +206,5 @@ def remote_test(settings: Settings, say: Say, identity: str) -> tuple[str, str]:
         prove(settings, name, chosen, identity)
         say(INFO, f"{name}: {chosen.id} was fetched from {settings.remote}, restored and compared")
 
-    run.each(one, settings.sets)
+    run.each(one, settings.copied)
     return run.result

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -12,10 +13,10 @@ import time
 import typing as t
 from pathlib import Path
 
-from evenkeel_backup import backup, job, repository, restore
+from evenkeel_backup import backup, cluster, job, repository, restore, restore_cluster
 from evenkeel_backup import settings as settings_module
 from evenkeel_backup.outcome import EXIT, BackupError, ConfigError
-from evenkeel_backup.settings import Settings
+from evenkeel_backup.settings import CLUSTER, Settings
 
 STATUS = ", ".join(f"{status} {name}" for name, status in EXIT.items())
 
@@ -28,7 +29,7 @@ def arguments() -> argparse.Namespace:
     commands = parser.add_subparsers(dest="command", required=True)
 
     run = commands.add_parser("job", help="run a job the way cron does; without a name, those that are overdue")
-    run.add_argument("name", nargs="?", help="backup, restore-test or remote-test")
+    run.add_argument("name", nargs="?", help="backup, cluster, archive, restore-test or remote-test")
     run.add_argument("--wait", action="store_true", help="wait for a run that is going on instead of giving up")
 
     commands.add_parser("status", help="show backups, jobs, and promises that cannot be kept")
@@ -42,7 +43,7 @@ def arguments() -> argparse.Namespace:
 
     what = argparse.ArgumentParser(add_help=False)
     what.add_argument(
-        "what", help="database/<name>, redis, files/<name>, its name alone, database if there is one, or full"
+        "what", help="database/<name>, cluster, redis, files/<name>, its name alone, database if there is one, or full"
     )
     confirmed = argparse.ArgumentParser(add_help=False)
     confirmed.add_argument("--confirm", metavar="HOST/SET", default="", help="says that this set of this host is meant")
@@ -67,6 +68,7 @@ def arguments() -> argparse.Namespace:
     swap.add_argument("other", type=Path)
 
     commands.add_parser("check", help="see whether the settings make sense")
+    commands.add_parser("promises", help="refuse settings that cannot keep backup_rpo; touches nothing")
     return parser.parse_args()
 
 
@@ -74,6 +76,8 @@ def main() -> int:
     given = arguments()
     try:
         settings = settings_module.read(given.settings)
+        if given.command == "promises":
+            return promises(settings)
         os.umask(0o022)
         job.prepare(settings)
         os.umask(0o077)
@@ -86,6 +90,8 @@ def main() -> int:
 def works(settings: Settings) -> dict[str, job.Work]:
     return {
         "backup": lambda: backup.back_up(settings, job.say),
+        "cluster": lambda: cluster.back_up(settings, job.say),
+        "archive": lambda: cluster.watch(settings, job.say),
         "restore-test": lambda: backup.restore_test(settings, job.say),
         "remote-test": lambda: backup.remote_test(settings, job.say, settings.identity),
     }
@@ -146,7 +152,7 @@ def show_status(settings: Settings, _given: argparse.Namespace) -> int:
 
 def expire(settings: Settings, given: argparse.Namespace) -> int:
     with job.lock(settings, "backup", wait=False):
-        for name in settings.sets:
+        for name in settings.copied:
             every = repository.backups(settings.directory, name)
             plan = backup.thin_out(settings, name, every, job.say, given.dry_run)
             for one in plan.remove:
@@ -155,12 +161,23 @@ def expire(settings: Settings, given: argparse.Namespace) -> int:
                 print(f"{name} {one}: stays: {', '.join(reasons)}")
             if plan.stopped:
                 print(f"{name}: nothing goes, because {plan.stopped}")
+    with job.lock(settings, "cluster", wait=False):
+        for number in settings.repositories:
+            for one in cluster.thin_out(settings, number, job.say, given.dry_run):
+                print(f"cluster {one}: {'would go' if given.dry_run else 'gone'}")
     return 0
 
 
 def check(settings: Settings, _given: argparse.Namespace) -> int:
     for problem in job.promises(settings, time.time())[2]:
         print(problem)
+    return 0
+
+
+def promises(settings: Settings) -> int:
+    problem = settings_module.impossible(settings, time.time())
+    if problem:
+        raise ConfigError(problem)
     return 0
 
 
@@ -181,7 +198,7 @@ def meaning(settings: Settings, given: argparse.Namespace) -> str:
 def run_restore(settings: Settings, given: argparse.Namespace) -> int:
     if given.plan:
         names = settings_module.resolve(settings, given.what)
-        plans = [restore.plan(settings, name, given.wanted, given.remote) for name in names]
+        plans = [restores(name).plan(settings, name, given.wanted, given.remote) for name in names]
         print(json.dumps({"confirm": meaning(settings, given), "sets": plans}))
         return 0
     print(json.dumps({"restored": restore_sets(settings, given, confirmed(settings, given), not given.no_safety_copy)}))
@@ -193,23 +210,32 @@ def restore_sets(
 ) -> list[dict[str, t.Any]]:
     identity = sys.stdin.read() if given.identity else ""
     # A backup meanwhile would find the databases of the restore, or the safety copy half done.
-    with job.lock(settings, "restore", wait=False), job.lock(settings, "backup", wait=True):
+    with contextlib.ExitStack() as locks:
+        locks.enter_context(job.lock(settings, "restore", wait=False))
+        for going_on in ("backup", CLUSTER) if CLUSTER in names else ("backup",):
+            locks.enter_context(job.lock(settings, going_on, wait=True))
         return [
-            restore.run(settings, name, given.wanted, job.say, given.remote, identity, safety_copy) for name in names
+            restores(name).run(settings, name, given.wanted, job.say, given.remote, identity, safety_copy)
+            for name in names
         ]
+
+
+def restores(name: str) -> t.Any:
+    """The module that restores a set: they have the same functions."""
+    return restore_cluster if name == CLUSTER else restore
 
 
 def undo(settings: Settings, given: argparse.Namespace) -> int:
     names = confirmed(settings, given)
     with job.lock(settings, "restore", wait=False):
-        print(json.dumps({"aside": [restore.undo(settings, name, job.say) for name in names]}))
+        print(json.dumps({"aside": [restores(name).undo(settings, name, job.say) for name in names]}))
     return 0
 
 
 def discard(settings: Settings, given: argparse.Namespace) -> int:
     names = confirmed(settings, given)
     with job.lock(settings, "restore", wait=False):
-        print(json.dumps({"gone": [restore.discard(settings, name, job.say) for name in names]}))
+        print(json.dumps({"gone": [restores(name).discard(settings, name, job.say) for name in names]}))
     return 0
 
 

@@ -21,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel_backup import backup, keep, metrics, outcome, repository, schedule
+from evenkeel_backup import backup, cluster, keep, metrics, outcome, repository, runs, schedule
 from evenkeel_backup import settings as settings_module
 from evenkeel_backup.outcome import EXIT, BackupError, EndedError, Record, SkippedError, TimedOutError
 from evenkeel_backup.settings import Job, Settings
@@ -103,7 +103,7 @@ def run(settings: Settings, name: str, work: Work, wait: bool = False) -> int:
         with lock(settings, name, wait):
             return _run_locked(settings, job, work)
     except SkippedError as exc:
-        say(backup.WARNING, str(exc))
+        say(runs.WARNING, str(exc))
         write_record(settings, name, outcome.skip(read_record(settings, name)))
         write_metrics(settings)
         return EXIT["skipped"]
@@ -124,9 +124,9 @@ def _run_locked(settings: Settings, job: Job, work: Work) -> int:
     record = outcome.finish(read_record(settings, job.name), ended, message, time.time())
     write_record(settings, job.name, record)
     if ended == "ok":
-        say(backup.INFO, f"{job.name}: all well, in {settings_module.words(record.seconds)}")
+        say(runs.INFO, f"{job.name}: all well, in {settings_module.words(record.seconds)}")
     else:
-        say(backup.ERROR, f"{job.name} failed ({ended}): {message}")
+        say(runs.ERROR, f"{job.name} failed ({ended}): {message}")
     write_metrics(settings)
     mail(settings, job.name, outcome.news(before.outcome, ended), message)
     ping(job, ended)
@@ -144,7 +144,7 @@ def ping(job: Job, ended: str) -> None:
                 return
         except (OSError, urllib.error.URLError):
             continue
-    say(backup.WARNING, f"{job.name}: the ping was not taken")
+    say(runs.WARNING, f"{job.name}: the ping was not taken")
 
 
 def mail(settings: Settings, name: str, subject: str, message: str) -> None:
@@ -190,10 +190,12 @@ def prepare(settings: Settings) -> None:
 
 def promises(settings: Settings, now: float) -> tuple[float, float, list[str]]:
     """Worst loss and longest restore, as configured and measured, and what is wrong with them."""
-    newest = [backups[-1].of.seconds for name in settings.sets if (backups := good(settings, name))]
-    backup_seconds, restore_seconds = sum(newest), sum(restore_times(settings).values())
-    problems = settings_module.broken_promises(settings, now, backup_seconds, restore_seconds)
-    return settings_module.worst_loss(settings, now, backup_seconds), restore_seconds, problems
+    newest = [backups[-1].of.seconds for name in settings.copied if (backups := good(settings, name))]
+    archive = cluster.last_seen(settings)
+    loss = settings_module.worst_loss(settings, now, sum(newest), archive.loss(now))
+    restore_seconds = sum(restore_times(settings).values())
+    problems = settings_module.broken_promises(settings, now, sum(newest), restore_seconds, archive.loss(now))
+    return loss, restore_seconds, [*problems, *([archive.problem] if archive.problem else [])]
 
 
 def good(settings: Settings, name: str) -> list[repository.Backup]:
@@ -216,6 +218,11 @@ def collect(settings: Settings, now: float) -> metrics.Metrics:
         seen.add("evenkeel_job_timeout_seconds", job.timeout, job=name)
     for name in settings.sets:
         collect_set(seen, settings, name, now)
+    if settings.repositories:
+        archive = cluster.last_seen(settings)
+        seen.add("evenkeel_backup_archive_lag_seconds", archive.lag)
+        seen.add("evenkeel_backup_archive_waiting_bytes", archive.waiting)
+        seen.add("evenkeel_backup_archive_broken", bool(archive.problem))
     loss, restore_seconds, _problems = promises(settings, now)
     seen.add("evenkeel_backup_loss_seconds", loss)
     seen.add("evenkeel_backup_restore_seconds", restore_seconds)
@@ -241,7 +248,7 @@ def collect_set(seen: metrics.Metrics, settings: Settings, name: str, now: float
     seen.add("evenkeel_backup_copies", len(fine), set=name, state="verified")
     damaged = sum(1 for found in every if found.marks.damaged)
     seen.add("evenkeel_backup_copies", damaged, set=name, state="damaged")
-    if settings.remote:
+    if settings.remote or name == settings_module.CLUSTER:
         away = sum(1 for found in fine if "remote" in found.marks.passed)
         seen.add("evenkeel_backup_remote_copies", away, set=name)
     small = bool(fine) and keep.shrunk(fine[-1].of.bytes, [found.of.bytes for found in fine[:-1]])
@@ -257,4 +264,4 @@ def write_metrics(settings: Settings) -> None:
         text = collect(settings, time.time()).render()
         repository.write(settings.metrics / metrics.NAME, text, mode=0o644)
     except OSError as exc:
-        say(backup.WARNING, f"the metrics cannot be written: {exc}")
+        say(runs.WARNING, f"the metrics cannot be written: {exc}")

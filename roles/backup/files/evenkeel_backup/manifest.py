@@ -45,10 +45,11 @@ class Manifest:
     artifacts: tuple[Artifact, ...]
     facts: dict[str, t.Any] = field(default_factory=dict)
     safety: bool = False  # taken by a restore of what it was about to replace: never what `latest` means
+    elsewhere: int = 0  # bytes that another program keeps
 
     @property
     def bytes(self) -> int:
-        return sum(artifact.clear.bytes for artifact in self.artifacts)
+        return sum(artifact.clear.bytes for artifact in self.artifacts) + self.elsewhere
 
     @property
     def sealed(self) -> bool:
@@ -91,7 +92,8 @@ def load(text: str) -> Manifest:
         found = Manifest(artifacts=artifacts, **data)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
         raise ValueError(f"{NAME} is not what this program writes: {exc}") from exc
-    if not found.artifacts or any("/" in a.name or a.name in ("", ".", "..") for a in found.artifacts):
+    names = [artifact.name for artifact in found.artifacts]
+    if not (names or found.elsewhere) or any("/" in name or name in ("", ".", "..") for name in names):
         raise ValueError(f"{NAME} names no files, or files elsewhere")
     return found
 

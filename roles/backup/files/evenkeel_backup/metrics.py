@@ -30,6 +30,9 @@ HELP = {
     "evenkeel_backup_loss_seconds": "How much can be lost at worst, by schedule and measured duration.",
     "evenkeel_backup_restore_seconds": "How long the last test restore took.",
     "evenkeel_backup_target_seconds": "The declared target.",
+    "evenkeel_backup_archive_lag_seconds": "How long the oldest WAL had waited to be archived.",
+    "evenkeel_backup_archive_waiting_bytes": "WAL that waited to be archived.",
+    "evenkeel_backup_archive_broken": "Whether something was wrong with the archive of WAL.",
     "evenkeel_backup_free_bytes": "Free space beyond the reserve, where the backups are.",
 }
 

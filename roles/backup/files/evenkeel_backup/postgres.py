@@ -7,13 +7,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 import typing as t
+from dataclasses import dataclass
 from pathlib import Path
 
-from evenkeel_backup import commands, sql
+from evenkeel_backup import commands, sql, wal
 from evenkeel_backup.outcome import BackupError, DamagedError
 
 USER = "postgres"
@@ -23,16 +26,27 @@ GLOBALS_END = "PostgreSQL database cluster dump complete"
 MARK = "-- evenkeel --"
 VERSIONS = Path("/usr/lib/postgresql")
 
-THROWAWAY = {
+SECONDS_TO_START = 24 * 3600  # it may have much WAL to replay; the time limit of the job ends it before
+
+# Whatever is lost of it is made again.
+HASTY = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+GUEST = {
     "archive_mode": "off",
     "autovacuum": "off",
-    "fsync": "off",
-    "full_page_writes": "off",
+    "jit": "off",
+    "listen_addresses": "",
+    "shared_preload_libraries": "",
+    "shared_buffers": "64MB",
+    "ssl": "off",
+}
+THROWAWAY = {
+    **HASTY,
+    "archive_mode": "off",
+    "autovacuum": "off",
     "jit": "off",
     "listen_addresses": "",
     "max_connections": "20",
     "max_wal_senders": "0",
-    "synchronous_commit": "off",
     "wal_level": "minimal",
 }
 
@@ -77,6 +91,22 @@ def running(port: int) -> Server:
     asked = ["psql", "-XAtqw", f"--port={port}", f"--dbname={SUPERUSER_DATABASE}", "--command=SHOW server_version_num"]
     major = int(commands.run(asked, user=USER)) // 10000
     return Server(VERSIONS / str(major) / "bin", "/var/run/postgresql", port)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A cluster as Debian's tools know it, whether it runs or not."""
+
+    unit: str
+    data: Path
+
+
+def declared(port: int) -> Declared:
+    for line in commands.run(["pg_lsclusters", "--no-header"]).splitlines():
+        version, name, its_port, _status, _owner, data = line.split()[:6]
+        if its_port == str(port):
+            return Declared(f"postgresql@{version}-{name}", Path(data))
+    raise BackupError(f"pg_lsclusters knows no server at port {port}; correct backup_postgres_port")
 
 
 @contextlib.contextmanager
@@ -174,33 +204,83 @@ def properties(server: Server, staged: Path, database: str) -> str:
 
 
 @contextlib.contextmanager
+def scratch(place: Path) -> t.Iterator[Path]:
+    """A place for a server of its own, and the directory there for its data; gone afterwards, with the server."""
+    remove_throwaway(place)
+    place.mkdir(parents=True, mode=0o700)
+    shutil.chown(place, USER, USER)
+    try:
+        yield place / "data"
+    finally:
+        remove_throwaway(place)
+
+
+@contextlib.contextmanager
+def guest(data: Path, place: Path, settings: t.Mapping[str, str]) -> t.Iterator[Server]:
+    """A server on a restored backup that has replayed its WAL as far as it is to.
+
+    Nobody but its own user can reach it, and it archives nothing: what it is told here wins over what is in the data.
+    """
+    server = Server(programs_for(data), str(place), 5432)
+    (place / "pg_hba.conf").write_text("local all all peer\n", encoding="ascii")
+    (place / "empty.conf").write_text("", encoding="ascii")
+    for path in place.glob("*.conf"):
+        path.chmod(0o644)
+    files = {"config_file": "empty.conf", "hba_file": "pg_hba.conf", "ident_file": "empty.conf"}
+    options = {
+        **{name: str(place / file) for name, file in files.items()},
+        **GUEST,
+        **wal.limits(wal.control(server.run("pg_controldata", data))),
+        "unix_socket_directories": str(place),
+        **settings,
+    }
+    words = " ".join(shlex.quote(f"--{name}={value}") for name, value in options.items())
+    start = [f"--pgdata={data}", f"--log={place}/log", f"--timeout={SECONDS_TO_START}", "--wait", f"--options={words}"]
+    try:
+        server.run("pg_ctl", *start, "start", stdout=subprocess.DEVNULL)
+        while server.ask(sql.RECOVERING) == ["t"]:
+            time.sleep(0.5)
+    except BackupError as exc:
+        log = place / "log"
+        said = log.read_text(encoding="utf-8", errors="replace") if log.exists() else str(exc)
+        stop(data, "immediate")
+        raise DamagedError(f"the WAL cannot be replayed: {said[-commands.LONGEST_MESSAGE :]}") from exc
+    try:
+        yield server
+    finally:
+        stop(data, "fast")
+
+
+@contextlib.contextmanager
 def throwaway(place: Path, preload: str) -> t.Iterator[Server]:
     """A server of its own that nobody else can reach and nothing is archived from; gone afterwards."""
     versions = sorted((path for path in VERSIONS.glob("*") if path.name.isdigit()), key=lambda path: int(path.name))
     if not versions:
         raise BackupError(f"a test restore needs a Postgres below {VERSIONS}, and there is none")
     server = Server(versions[-1] / "bin", str(place), 5432)
-    data = place / "data"
-    remove_throwaway(place)
-    place.mkdir(parents=True, mode=0o700)
-    shutil.chown(place, USER, USER)
     settings = {**THROWAWAY, "shared_preload_libraries": preload, "unix_socket_directories": str(place)}
-    try:
+    with scratch(place) as data:
         server.run("initdb", f"--pgdata={data}", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
         with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as file:
             file.writelines(f"{name} = {sql.literal(value)}\n" for name, value in settings.items())
         server.run("pg_ctl", f"--pgdata={data}", f"--log={place}/log", "--wait", "start", stdout=subprocess.DEVNULL)
         yield server
-    finally:
-        remove_throwaway(place)
+
+
+def programs_for(data: Path) -> Path:
+    return VERSIONS / (data / "PG_VERSION").read_text(encoding="ascii").strip() / "bin"
+
+
+def stop(data: Path, mode: str) -> None:
+    """Stop the server on a data directory, if one is running there."""
+    if (data / "postmaster.pid").exists():
+        program = programs_for(data) / "pg_ctl"
+        commands.run([program, f"--pgdata={data}", f"--mode={mode}", "stop"], user=USER, accept=(0, 1))
 
 
 def remove_throwaway(place: Path) -> None:
     """Also what a killed run left: its server may still be running."""
-    data = place / "data"
-    if (data / "postmaster.pid").exists():
-        program = VERSIONS / (data / "PG_VERSION").read_text(encoding="ascii").strip() / "bin" / "pg_ctl"
-        commands.run([program, f"--pgdata={data}", "--mode=immediate", "stop"], user=USER, accept=(0, 1))
+    stop(place / "data", "immediate")
     commands.remove(place)
 
 

@@ -20,10 +20,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from evenkeel_backup import backup, commands, files, manifest, postgres, redis, repository, sets, sql
-from evenkeel_backup.backup import Say
 from evenkeel_backup.manifest import Manifest
 from evenkeel_backup.outcome import BackupError, DamagedError, SpaceError
 from evenkeel_backup.remote import Remote
+from evenkeel_backup.runs import INFO, WARNING, Say
 from evenkeel_backup.settings import Settings
 
 SWITCHES = 3  # attempts
@@ -45,6 +45,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
     safety: str = ""
+    replicas: list[str] = field(default_factory=list)  # of what was live, which have to be filled anew
 
 
 @dataclass
@@ -283,11 +284,15 @@ def switch_redis(restore: Restore) -> None:
 
 
 def exchange_redis(other: Path) -> None:
+    exchange_stopped(redis.UNIT, "redis", redis.DATA, other)
+
+
+def exchange_stopped(server: str, name: str, one: Path, other: Path) -> None:
     """The server is away for a moment. A process of its own does it, so that nobody who is killed leaves it stopped."""
     program = Path(__file__).resolve().parents[1] / "evenkeel-backup"
-    script = f'systemctl stop {redis.UNIT} && "$@"; status=$?; systemctl start {redis.UNIT} && exit $status'
-    unit = ["systemd-run", "--quiet", "--wait", "--collect", "--unit=evenkeel-restore-redis", "/bin/sh", "-c", script]
-    commands.run([*unit, "sh", program, "exchange", redis.DATA, other])
+    script = f'systemctl stop {server} && "$@"; status=$?; systemctl start {server} && exit $status'
+    unit = ["systemd-run", "--quiet", "--wait", "--collect", f"--unit=evenkeel-restore-{name}", "/bin/sh", "-c", script]
+    commands.run([*unit, "sh", program, "exchange", one, other])
 
 
 def probe_redis(restore: Restore) -> None:
@@ -365,11 +370,11 @@ def run(
     restore = Restore(settings, name, source, identity, say, safety, report)
     with repository.scratch(restore.place):
         for step, action in STEPS[sets.kind(name)[0]].items():
-            say(backup.INFO, f"{name}: restore of {of.id}: {step}")
+            say(INFO, f"{name}: restore of {of.id}: {step}")
             at = time.monotonic()
             action(restore)
             report.steps[step] = round(time.monotonic() - at, 3)
-    say(backup.INFO, f"{name}: {of.id} is live; aside: {', '.join(report.aside) or 'nothing'}")
+    say(INFO, f"{name}: {of.id} is live; aside: {', '.join(report.aside) or 'nothing'}")
     return asdict(report)
 
 
@@ -384,6 +389,10 @@ def standing_aside(settings: Settings, name: str) -> list[str]:
         names = postgres.running(settings.postgres_port).ask("SELECT datname FROM pg_database;")
         return sorted(found for found in names if ours.fullmatch(found))
     paths = [redis.DATA] if of == "redis" else [Path(p) for f in settings.files if f.name == what for p in f.paths]
+    return standing_beside(paths)
+
+
+def standing_beside(paths: t.Iterable[Path]) -> list[str]:
     return sorted(str(found) for path in paths for found in path.parent.glob(f"{path.name}.restore-*"))
 
 
@@ -404,7 +413,7 @@ def undo(settings: Settings, name: str, say: Say) -> list[str]:
         for path in paths:
             exchange(path, beside(path, stamp))
         now_aside = [str(beside(path, stamp)) for path in paths]
-    say(backup.WARNING, f"{name}: went back; what was live stands aside as {', '.join(now_aside)}")
+    say(WARNING, f"{name}: went back; what was live stands aside as {', '.join(now_aside)}")
     return now_aside
 
 
@@ -417,5 +426,5 @@ def discard(settings: Settings, name: str, say: Say) -> list[str]:
             server.ask(f"{sql.terminate(one)}\nDROP DATABASE {sql.identifier(one)};")
         else:
             commands.remove(Path(one))
-        say(backup.WARNING, f"{name}: removed {one}, which stood aside")
+        say(WARNING, f"{name}: removed {one}, which stood aside")
     return gone

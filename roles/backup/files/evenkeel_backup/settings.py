@@ -17,6 +17,8 @@ from evenkeel_backup.outcome import ConfigError
 
 PATH = Path("/etc/evenkeel-backup.json")
 FEWEST_RECIPIENTS = 2
+LONGEST_WAIT = 60  # seconds until Postgres archives what it has written
+CLUSTER = "cluster"  # the set of all databases of the server, which pgBackRest backs up
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Settings:
     metrics: Path
     jobs: dict[str, Job]
     databases: tuple[str, ...] = ()
+    repositories: tuple[int, ...] = ()  # of pgBackRest, by number; without any there is no such set
+    full_every: int = 0
     with_passwords: bool = False
     postgres_port: int = 5432
     redis: bool = False
@@ -59,6 +63,11 @@ class Settings:
 
     @property
     def sets(self) -> list[str]:
+        return [*([CLUSTER] if self.repositories else []), *self.copied]
+
+    @property
+    def copied(self) -> list[str]:
+        """The sets that are copied out from time to time: what is written in between is in none of them."""
         databases = [f"database/{name}" for name in self.databases]
         return [*databases, *(["redis"] if self.redis else []), *(f"files/{files.name}" for files in self.files)]
 
@@ -73,11 +82,11 @@ def parse(text: str) -> Settings:
             name: Job(name, schedule.parse(when), timeout, pings.get(name, ""))
             for name, when in data.pop("schedules").items()
         }
-        for name in ("rpo", "rto"):
+        for name in ("rpo", "rto", "full_every"):
             data[name] = seconds(data.get(name, 0))
         data["files"] = tuple(Files(files["name"], tuple(files["paths"])) for files in data.get("files", []))
         data["keep"] = Policy(**data.get("keep", {}))
-        for name in ("databases", "recipients"):
+        for name in ("databases", "recipients", "repositories"):
             data[name] = tuple(data.get(name, []))
         found = Settings(**data)
     except (ValueError, TypeError, KeyError, AttributeError) as exc:
@@ -93,8 +102,8 @@ def parse(text: str) -> Settings:
 def resolve(settings: Settings, what: str) -> list[str]:
     """The sets that `full`, `database`, the name of a set of files, or that of a set stands for."""
     if what == "full":
-        return settings.sets
-    databases = [name for name in settings.sets if name.startswith("database/")]
+        return [name for name in settings.sets if not (settings.repositories and name.startswith("database/"))]
+    databases = [name for name in settings.sets if name == CLUSTER or name.startswith("database/")]
     if what == "database" and len(databases) == 1:
         return databases
     for name in (what, f"files/{what}"):
@@ -111,28 +120,47 @@ def read(path: Path = PATH) -> Settings:
         raise ConfigError(f"the settings cannot be read: {exc}; run the role backup, and this program as root") from exc
 
 
-def broken_promises(settings: Settings, now: float, backup_seconds: float, restore_seconds: float) -> list[str]:
+def broken_promises(
+    settings: Settings, now: float, backup_seconds: float, restore_seconds: float, archive_seconds: float = 0
+) -> list[str]:
     """One sentence for each declared target that what is configured, and was measured, cannot meet."""
     problems = []
-    loss = worst_loss(settings, now, backup_seconds)
-    if settings.rpo and "backup" in settings.jobs and loss > settings.rpo:
+    loss = worst_loss(settings, now, backup_seconds, archive_seconds)
+    larger = "" if settings.repositories else ", or archive WAL with backup_engine pgbackrest"
+    if settings.rpo and settings.jobs and loss > settings.rpo:
         problems.append(
             f"backup_rpo cannot be met: up to {words(loss)} of data can be lost with this backup_schedule and backups "
-            f"that take {words(backup_seconds)}, and {words(settings.rpo)} are declared; back up more often"
+            f"that take {words(backup_seconds)}, and {words(settings.rpo)} are declared; back up more often{larger}"
         )
     if settings.rto and restore_seconds > settings.rto:
         problems.append(
             f"backup_rto cannot be met: the last test restore took {words(restore_seconds)}, "
-            f"and {words(settings.rto)} are declared; large databases want an engine for physical backups"
+            f"and {words(settings.rto)} are declared; have less data or faster disks{larger}"
         )
     return problems
 
 
-def worst_loss(settings: Settings, now: float, backup_seconds: float) -> float:
-    """Lost at worst: all since the newest backup began, when the host dies just before the next one is done."""
+def impossible(settings: Settings, now: float) -> str:
+    """Why the declared loss cannot be kept even if everything took no time; nothing if it can."""
+    loss = worst_loss(settings, now, 0, LONGEST_WAIT)
+    if not settings.rpo or not settings.jobs or loss <= settings.rpo:
+        return ""
+    return (
+        f"backup_rpo is {words(settings.rpo)}, but up to {words(loss)} of data can be lost with this backup_schedule. "
+        "Back up more often, declare what can be kept"
+        + ("" if settings.repositories or not settings.databases else ", or set backup_engine to pgbackrest")
+    )
+
+
+def worst_loss(settings: Settings, now: float, backup_seconds: float, archive_seconds: float = 0) -> float:
+    """Lost at worst: all since the newest backup began, when the host dies just before the next one is done.
+
+    Of databases whose WAL is archived only what was not archived yet, and dumps of them are there for other reasons.
+    """
     job = settings.jobs.get("backup")
-    widest = job.schedule.widest(datetime.fromtimestamp(now, UTC)).total_seconds() if job else 0
-    return widest + backup_seconds
+    alone = [name for name in settings.copied if not (settings.repositories and name.startswith("database/"))]
+    copies = job.schedule.widest(datetime.fromtimestamp(now, UTC)).total_seconds() + backup_seconds if job else 0
+    return max(copies if alone else 0, archive_seconds if settings.repositories else 0)
 
 
 def seconds(duration: str | int) -> int:

@@ -40,6 +40,27 @@ ORDER BY 1
 \gexec
 """
 
+RECOVERING = "SELECT pg_is_in_recovery();"
+DATABASES = "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1;"
+REPLICAS = "SELECT application_name FROM pg_stat_replication ORDER BY 1;"
+TABLES = "SELECT count(*) FROM pg_class WHERE relkind = 'r';"
+SEGMENT = "SELECT pg_size_bytes(current_setting('wal_segment_size'));"
+
+# How it goes with the WAL on its way to the archive.
+ARCHIVE = r"""
+SELECT json_build_object(
+  'mode', current_setting('archive_mode'),
+  'command', current_setting('archive_command'),
+  'timeout', (SELECT setting::int FROM pg_settings WHERE name = 'archive_timeout'),
+  'segment', pg_size_bytes(current_setting('wal_segment_size')),
+  'last', last_archived_wal,
+  'failing', CASE WHEN last_failed_time > coalesce(last_archived_time, '-infinity') THEN last_failed_wal END,
+  'waiting', (SELECT count(*) FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'),
+  'lag', (SELECT coalesce(extract(epoch FROM clock_timestamp() - min(modification)), 0)
+          FROM pg_ls_archive_statusdir() WHERE name LIKE '%.ready'))
+FROM pg_stat_archiver;
+"""
+
 # What an operator wants to see before saying yes.
 LIVE = """
 SELECT json_build_object(

@@ -116,6 +116,23 @@ def test_one_recipient_is_not_enough() -> None:
     assert settings.parse(config(recipients=["age1x", "age1y"])).recipients == ("age1x", "age1y")
 
 
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ({}, ""),
+        ({"schedules": {"backup": "0 2 * * *"}}, "up to 1 d of data .* or set backup_engine to pgbackrest"),
+        ({"schedules": {"backup": "0 2 * * *"}, "databases": [], "redis": True}, "up to 1 d of data"),
+        ({"schedules": {"backup": "0 2 * * *"}, "repositories": [1]}, ""),
+        ({"schedules": {"backup": "0 2 * * *"}, "repositories": [1], "redis": True}, "up to 1 d of data"),
+        ({"schedules": {"cluster": "0 2 * * *"}, "repositories": [1], "rpo": "30s"}, "up to 1 min of data"),
+        ({"schedules": {}}, ""),
+    ],
+)
+def test_settings_that_cannot_keep_what_is_declared_are_refused(more: dict[str, t.Any], says: str) -> None:
+    found = settings.impossible(settings.parse(config(**{"redis": False, "files": [], **more})), NOW)
+    assert re.search(says, found) if says else found == ""
+
+
 def test_promises_that_cannot_be_kept_are_told() -> None:
     half_hourly, nightly = settings.parse(config()), settings.parse(config(schedules={"backup": "0 2 * * *"}))
     assert settings.broken_promises(half_hourly, NOW, 60, 60) == []
