@@ -1,4 +1,3 @@
-#!/usr/bin/python3 -BEs
 # Copyright: evenkeel.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
 """What of a host no exporter tells, for node-exporter's textfile collector: releases, rollouts and failed units.
