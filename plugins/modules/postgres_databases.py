@@ -15,7 +15,7 @@ description:
   - The server gets a SCRAM verifier of a password, never the password. Whether it has the right one is found out by
     deriving it anew with the same salt, so a second run changes nothing.
   - A user the module has made and that is listed no longer may not log in any longer. Nothing is dropped.
-  - A replica has what its primary has, and is left alone if O(replica) says that it is meant to be one.
+  - A replica has what its primary has, and is refused.
 attributes:
   check_mode:
     description: Can run in check mode and predicts the statements, except inside databases that are not there yet.
@@ -24,10 +24,6 @@ attributes:
     description: Shows the statements, without passwords.
     support: full
 options:
-  replica:
-    description: Whether the server is meant to copy another. One that does, though it is not meant to, is refused.
-    type: bool
-    default: false
   databases:
     description: The databases.
     type: list
@@ -103,7 +99,6 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import Server
 
 SPEC: dict[str, t.Any] = {
     "cluster": {"type": "str", "required": True},
-    "replica": {"type": "bool", "default": False},
     "databases": {
         "type": "list",
         "elements": "dict",
@@ -165,14 +160,12 @@ def main() -> None:
     server = Server(module.params["cluster"])
     shown: list[str] = []
     try:
-        replica = server.is_replica()
-        if replica and not module.params["replica"]:
+        if server.is_replica():
             raise ValueError(
                 f"Postgres {server.cluster} copies another server and takes no writes. If it should, run the playbook "
                 "promote; if not, say in postgres_primary which host it copies"
             )
-        if not replica:
-            shown = keep(server, module.params, module.check_mode)
+        shown = keep(server, module.params, module.check_mode)
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
     after = "".join(f"{statement}\n" for statement in shown)

@@ -64,11 +64,10 @@ def test_check_mode_tells_the_server_nothing(run: Run, server: type[Server]) -> 
     assert result["statements"][-1] == 'CREATE DATABASE "notes" OWNER "notes"'
 
 
-def test_a_replica_is_left_alone(run: Run, server: type[Server], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replica_is_refused(run: Run, server: type[Server], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "replica", True)
-    assert not keep(run, replica=True)["changed"]
-    assert server.told == []
     assert "copies another server and takes no writes" in keep(run)["msg"]
+    assert server.told == []
 
 
 def test_no_password_is_sent_or_said(run: Run, server: type[Server]) -> None:
