@@ -33,9 +33,11 @@ def newest(pattern: str) -> Path:
 
 
 def segment() -> Path:
-    """One that the newest backup needs."""
-    mark = sorted(REPOSITORY.glob("archive/main/*/*/*.backup"))[-1]
-    return next(mark.parent.glob(f"{mark.name.partition('.')[0]}-*"))
+    """One that the newest backup needs; marks of backups in the second repository lie in the archive as well."""
+    info = ["runuser", "-u", "postgres", "--", "pgbackrest", "--stanza=main", "--repo=1", "--output=json", "info"]
+    said = subprocess.run(info, check=True, capture_output=True, cwd="/").stdout
+    start = json.loads(said)[0]["backup"][-1]["archive"]["start"]
+    return next(REPOSITORY.glob(f"archive/main/*/*/{start}-*"))
 
 
 # What is done, and words of what is to be told of it.
