@@ -250,11 +250,11 @@ import time
 import typing as t
 from dataclasses import asdict
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PROBES
 from ansible_collections.evenkeel.fleet.plugins.module_utils._gate import Policy, Verdict, watch
 from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import probe_of, side_by_side
+from ansible_collections.evenkeel.fleet.plugins.module_utils._quiet import QuietModule
 
 SPEC: dict[str, t.Any] = {
     **PROBES,
@@ -279,7 +279,7 @@ def gate(params: t.Mapping[str, t.Any]) -> Verdict:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     if module.check_mode:
         module.exit_json(changed=False, **NOT_LOOKED)
     try:

@@ -97,12 +97,12 @@ import re
 import time
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _pooler, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _pgbouncer as texts
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import waiting
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_plan import HIDDEN, literal
 from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import Server
+from ansible_collections.evenkeel.fleet.plugins.module_utils._quiet import QuietModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils._trees import differences
 
 SPEC: dict[str, t.Any] = {
@@ -236,7 +236,7 @@ def keep(pooler: Pooler, check: bool) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     result: dict[str, t.Any] = {}
     try:
         result = keep(Pooler(module.params), module.check_mode)

@@ -92,10 +92,10 @@ statements:
 import os
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_plan as planning
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_users, _scram
 from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import Server
+from ansible_collections.evenkeel.fleet.plugins.module_utils._quiet import QuietModule
 
 SPEC: dict[str, t.Any] = {
     "cluster": {"type": "str", "required": True},
@@ -156,7 +156,7 @@ def execute(server: Server, statements: t.Sequence[str], database: str = "postgr
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     server = Server(module.params["cluster"])
     shown: list[str] = []
     try:

@@ -102,8 +102,8 @@ commands:
 import re
 import typing as t
 
-from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _redis, _sentinel
+from ansible_collections.evenkeel.fleet.plugins.module_utils._quiet import QuietModule
 
 SPEC: dict[str, t.Any] = {
     "path": {"type": "path", "default": "/etc/redis/sentinel.conf"},
@@ -164,7 +164,7 @@ def tell(port: int, passwords: t.Sequence[str], commands: t.Sequence[_sentinel.C
 
 
 def main() -> None:
-    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     params = module.params
     commands: list[_sentinel.Command] = []
     try:
