@@ -100,16 +100,17 @@ def journal(unit: str, lines: int, invocation: str = "") -> list[str]:
 
     With ``invocation``, those of one of its invocations.
     """
+    # Asked for lines since a time, journalctl of Debian 12 gives the first ones; the newest first are the newest.
     since = [f"--since=@{at}" for at in _linked_at(f"/etc/systemd/system/{unit}")]
     wanted = [f"_SYSTEMD_INVOCATION_ID={invocation}"] if invocation else ["--unit", unit, *since]
     answer = subprocess.run(
-        ["journalctl", *wanted, "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],
+        ["journalctl", *wanted, "--reverse", "--lines", str(lines), "--output", "cat", "--no-pager", "--quiet"],
         capture_output=True,
         text=True,
         errors="replace",
         check=False,
     )
-    return answer.stdout.splitlines()
+    return answer.stdout.splitlines()[::-1]
 
 
 def _linked_at(path: str) -> list[int]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -119,3 +120,15 @@ def test_systemd_of_this_machine(tmp_path: Path) -> None:
     unit.write_text("[Service]\nExecStart=/opt/notes/%i/notes\nPrivatTmp=true\n")
     (complaint,) = unit_complaints(str(unit))
     assert "PrivatTmp" in complaint
+
+
+def test_the_last_lines_of_a_journal_are_asked_for_from_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+
+    def journalctl(command: list[str], **_more: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 0, stdout="third\nsecond\n", stderr="")
+
+    monkeypatch.setattr(subprocess, "run", journalctl)
+    assert _systemd.journal("notes@blue.service", 2) == ["second", "third"]
+    assert "--reverse" in asked[0]
