@@ -69,11 +69,11 @@ def _beside(path: str) -> str:
     return os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{secrets.token_hex(8)}")
 
 
-def write_file(path: str, data: bytes, mode: int) -> None:
+def write_file(path: str, data: bytes, mode: int, group: int = 0) -> None:
     """Replace a file in one step."""
     make_directory(os.path.dirname(path))
     scratch = _beside(path)
-    write_new(scratch, data, mode)
+    write_new(scratch, data, mode, group)
     os.replace(scratch, path)
     sync_directory(os.path.dirname(path))
 

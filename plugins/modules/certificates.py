@@ -160,12 +160,7 @@ def write(path: str, pem: str, group: str) -> None:
         gid = grp.getgrnam(group).gr_gid
     except KeyError:
         raise ValueError(f"group {group} does not exist on this host") from None
-    scratch = f"{path}.new"
-    if os.path.lexists(scratch):
-        os.unlink(scratch)
-    _files.write_new(scratch, pem.encode(), 0o640, gid)
-    os.replace(scratch, path)
-    _files.sync_directory(os.path.dirname(path))
+    _files.write_file(path, pem.encode(), 0o640, gid)
 
 
 class Keeper:

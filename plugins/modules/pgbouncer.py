@@ -177,12 +177,8 @@ class Pooler:
             if path == UNIT:
                 _files.write_file(path, files[path].encode(), 0o644)
                 _systemd.daemon_reload()
-                continue
-            scratch = f"{path}.new"
-            if os.path.exists(scratch):
-                os.unlink(scratch)
-            _files.write_new(scratch, files[path].encode(), 0o640, group)
-            os.replace(scratch, path)
+            else:
+                _files.write_file(path, files[path].encode(), 0o640, group)
 
     def pending(self) -> list[str]:
         """What only a restart puts in force: some settings, and the unit if it is newer than the process."""

@@ -265,12 +265,8 @@ class Config:
     def put(self, path: str, text: str) -> None:
         if path == self.unit:
             _files.write_file(path, text.encode(), 0o644)
-            return
-        scratch = f"{path}.new"
-        if os.path.exists(scratch):
-            os.unlink(scratch)
-        _files.write_new(scratch, text.encode(), MODE, grp.getgrnam(USER).gr_gid)
-        os.replace(scratch, path)
+        else:
+            _files.write_file(path, text.encode(), MODE, grp.getgrnam(USER).gr_gid)
 
     def state(self) -> dict[str, t.Any]:
         paths = [self.settings, self.rules, *self.params["watch"]]

@@ -158,7 +158,6 @@ def execute(server: Server, statements: t.Sequence[str], database: str = "postgr
 def main() -> None:
     module = QuietModule(argument_spec=SPEC, supports_check_mode=True)
     server = Server(module.params["cluster"])
-    shown: list[str] = []
     try:
         if server.is_replica():
             raise ValueError(

@@ -94,6 +94,16 @@ def test_write_new_is_never_open_to_others(tmp_path: Path, monkeypatch: pytest.M
     assert seen == ["0o600"]
 
 
+def test_write_file_gives_the_file_to_the_group_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, bool]] = []
+    path = tmp_path / "f"
+    monkeypatch.setattr(os, "fchown", lambda _fd, _user, group: seen.append((group, path.exists())))
+    _files.write_file(str(path), b"secret", 0o640, group=4242)
+    assert seen == [(4242, False)]
+
+
 def test_replace_link(tmp_path: Path) -> None:
     link = tmp_path / "slots/blue"
     for target in ("../releases/a", "../releases/b"):

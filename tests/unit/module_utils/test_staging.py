@@ -49,8 +49,8 @@ def layout(tmp_path: Path) -> Layout:
     return Layout.of("notes", f"{tmp_path}/notes")
 
 
-def archive(path: Path, entries: t.Iterable[Entry], mode: str = "w:gz") -> Path:
-    with tarfile.open(path, mode) as tar:  # type: ignore[call-overload]
+def archive(path: Path, entries: t.Iterable[Entry], mode: t.Any = "w:gz") -> Path:
+    with tarfile.open(path, mode) as tar:
         for name, kind, text in entries:
             member = tarfile.TarInfo(name)
             # Whatever the packer's machine had: an owner of its own, a setuid bit, and files that all may write.
