@@ -10,6 +10,7 @@ import yaml
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
+from ansible.module_utils.common.yaml import yaml_load
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _settings
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PROBES
@@ -75,7 +76,7 @@ class ActionModule(ActionBase):
     def _argument_spec(self, role: Path) -> dict[str, t.Any]:
         path = role / "meta" / "argument_specs.yml"
         try:
-            specs = yaml.safe_load(path.read_text(encoding="utf-8"))
+            specs = yaml_load(path.read_text(encoding="utf-8"))
             return t.cast("dict[str, t.Any]", specs["argument_specs"]["main"]["options"])
         except (OSError, KeyError, yaml.YAMLError) as exc:
             raise AnsibleError(f"{path} does not describe the settings of the role's entry point main: {exc}") from exc
