@@ -78,12 +78,14 @@ class Hosts:
         """The host seen, if that is one of those that are left."""
         return seen if seen in self.addresses and seen != lost else ""
 
-    def site(self, *options: str) -> str:
-        """What a run of site.yml says at its end."""
-        done = Play(["ansible-playbook", "site.yml", "-i", str(self.inventory), *options], {}).end(within=500)
+    def play(self, playbook: str, *options: str) -> str:
+        done = Play(["ansible-playbook", playbook, "-i", str(self.inventory), *options], {}).end(within=500)
         assert done.status == 0, done.output
-        changes = [line for line in done.output.splitlines() if re.search(r"changed", line)]
-        return "\n".join(changes)
+        return done.output
+
+    def site(self) -> str:
+        """What a run of site.yml says at its end."""
+        return "\n".join(line for line in self.play("site.yml").splitlines() if re.search(r"changed", line))
 
 
 def eventually(holds: Callable[[], Any], within: float = 120) -> Any:

@@ -115,6 +115,15 @@ CASES = [
             f'evenkeel_backup_target_seconds{{{NODE}, target="rpo"}}': "3600x30",
         },
     ),
+    Case(
+        "BackupLeft",
+        {f'evenkeel_backup_left{{job="node", host="db{number}", set="notes"}}': "1x30" for number in (1, 2)},
+        # Who led is lost, and the next one has not begun yet.
+        {
+            'evenkeel_backup_left{job="node", host="db1", set="notes"}': "0x5",
+            'evenkeel_backup_left{job="node", host="db2", set="notes"}': "1x30",
+        },
+    ),
     Case("BackupSuspicious", *gauge("evenkeel_backup_shrunk", 1, 0, f'{NODE}, set="notes"')),
     Case("BackupSuspicious", *gauge("evenkeel_backup_retention_stopped", 1, 0, f'{NODE}, set="notes"')),
     Case(

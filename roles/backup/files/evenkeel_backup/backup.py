@@ -13,7 +13,7 @@ import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel_backup import cluster, keep, manifest, repository, seal, sets
+from evenkeel_backup import cluster, keep, manifest, postgres, repository, seal, sets, sql
 from evenkeel_backup.manifest import Artifact, Manifest, Sum
 from evenkeel_backup.outcome import BackupError, DamagedError, RemoteError, SpaceError
 from evenkeel_backup.remote import Remote
@@ -31,19 +31,35 @@ def back_up(settings: Settings, say: Say, names: t.Sequence[str] = ()) -> tuple[
 
     def one(name: str) -> None:
         # An old backup that is damaged, or cannot be copied, is no reason to go without a new one.
-        backup = take(settings, name, say)
+        if left_to_leader(settings, name):
+            say(INFO, f"{name}: left to the host that leads, which this one copies")
+        else:
+            take(settings, name, say)
         every = repository.backups(settings.directory, name)
         repository.check(every, time.time(), settings.recheck)
         for other in every:
             if other.marks.damaged:
                 run.failed(name, DamagedError(f"{other.path} is damaged: {other.marks.damaged}"))
-        repository.forget_clear_files(other for other in every if other.id < backup.id)
+        repository.forget_clear_files(every[:-1])
         if settings.remote:
             run.each(lambda _name: copy_away(settings, name, every, say), [name])
         thin_out(settings, name, every, say)
 
     run.each(one, names or settings.copied)
     return run.result
+
+
+def left_to_leader(settings: Settings, name: str) -> bool:
+    """Whether another host backs the set up, because it leads and this one copies it."""
+    if not settings.only_leader or sets.kind(name)[0] != "database":
+        return False
+    role = postgres.running(settings.postgres_port).ask(sql.ROLE)[0]
+    if role == "waits":
+        raise BackupError(
+            "Postgres neither takes writes nor copies a server that does, so perhaps nobody backs this up; see who "
+            "leads (patronictl -c /etc/patroni/config.yml list)"
+        )
+    return role == "copies"
 
 
 def most_bytes(settings: Settings, name: str) -> int:
@@ -176,6 +192,8 @@ def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
     times: dict[str, float] = {}
 
     def one(name: str) -> None:
+        if left_to_leader(settings, name):
+            return  # proved there
         backup = newest_good(settings, name)
         began = time.monotonic()
         try:

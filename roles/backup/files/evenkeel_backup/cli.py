@@ -144,7 +144,8 @@ def show_status(settings: Settings, _given: argparse.Namespace) -> int:
     for name in settings.sets:
         good = job.good(settings, name)
         newest = f"newest {good[-1].id}, {good[-1].of.bytes} bytes" if good else "none"
-        print(f"{name}: {len(good)} good backups, {newest}")
+        left = "left to the host that leads; here are " if job.left_to_leader(settings, name) else ""
+        print(f"{name}: {left}{len(good)} good backups, {newest}")
     problems = job.promises(settings, now)[2]
     print("\n".join(problems) if problems else "The declared targets can be met.")
     return 0

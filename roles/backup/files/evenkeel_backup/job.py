@@ -21,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel_backup import backup, cluster, keep, metrics, outcome, repository, runs, schedule
+from evenkeel_backup import backup, cluster, keep, metrics, outcome, repository, runs, schedule, sets
 from evenkeel_backup import settings as settings_module
 from evenkeel_backup.outcome import EXIT, BackupError, EndedError, Record, SkippedError, TimedOutError
 from evenkeel_backup.settings import Job, Settings
@@ -238,11 +238,15 @@ def collect_set(seen: metrics.Metrics, settings: Settings, name: str, now: float
     every = repository.backups(settings.directory, name)
     fine = [found for found in every if found.good]
     newest = fine[-1].of if fine else None
-    seen.add("evenkeel_backup_taken_timestamp_seconds", newest.taken if newest else 0, set=name)
-    seen.add("evenkeel_backup_age_seconds", now - newest.taken if newest else now, set=name)
+    left = left_to_leader(settings, name)
+    if settings.only_leader and sets.kind(name)[0] == "database":
+        seen.add("evenkeel_backup_left", left, set=name)
+    if not left:  # else what is here is old, as it should be
+        seen.add("evenkeel_backup_taken_timestamp_seconds", newest.taken if newest else 0, set=name)
+        seen.add("evenkeel_backup_age_seconds", now - newest.taken if newest else now, set=name)
     seen.add("evenkeel_backup_bytes", newest.bytes if newest else 0, set=name)
     seen.add("evenkeel_backup_duration_seconds", newest.seconds if newest else 0, set=name)
-    for level in ("read", "restored", "remote"):
+    for level in () if left else ("read", "restored", "remote"):
         taken = max((found.of.taken for found in fine if level in found.marks.passed), default=0)
         seen.add("evenkeel_backup_verified_timestamp_seconds", taken, set=name, level=level)
     seen.add("evenkeel_backup_copies", len(fine), set=name, state="verified")
@@ -256,6 +260,14 @@ def collect_set(seen: metrics.Metrics, settings: Settings, name: str, now: float
     history = sorted((found.as_kept() for found in every), key=lambda found: found.taken)
     stopped = keep.wrong(history, datetime.fromtimestamp(now, UTC))
     seen.add("evenkeel_backup_retention_stopped", bool(stopped), set=name)
+
+
+def left_to_leader(settings: Settings, name: str) -> bool:
+    """Where the server does not say that it copies another one, it is up to this host."""
+    try:
+        return backup.left_to_leader(settings, name)
+    except BackupError:
+        return False
 
 
 def write_metrics(settings: Settings) -> None:

@@ -20,6 +20,7 @@ HELP = {
     "evenkeel_job_timeout_seconds": "How long a run may take.",
     "evenkeel_backup_taken_timestamp_seconds": "The moment whose data the newest good backup holds.",
     "evenkeel_backup_age_seconds": "Age of the newest good backup when this was written.",
+    "evenkeel_backup_left": "Whether the set is left to another host, which leads.",
     "evenkeel_backup_bytes": "Size of the newest good backup.",
     "evenkeel_backup_duration_seconds": "How long the newest good backup took.",
     "evenkeel_backup_verified_timestamp_seconds": "When the newest backup verified at this level was taken.",

@@ -47,6 +47,7 @@ class Settings:
     full_every: int = 0
     with_passwords: bool = False
     postgres_port: int = 5432
+    only_leader: bool = False  # back up databases only while the server takes writes: the hosts take turns in leading
     redis: bool = False
     files: tuple[Files, ...] = ()
     keep: Policy = field(default_factory=Policy)

@@ -41,6 +41,10 @@ ORDER BY 1
 """
 
 RECOVERING = "SELECT pg_is_in_recovery();"
+ROLE = """
+SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'leads'
+  WHEN EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming') THEN 'copies' ELSE 'waits' END;
+"""
 DATABASES = "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1;"
 REPLICAS = "SELECT application_name FROM pg_stat_replication ORDER BY 1;"
 TABLES = "SELECT count(*) FROM pg_class WHERE relkind = 'r';"

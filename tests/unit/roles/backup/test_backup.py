@@ -138,6 +138,49 @@ def test_backups_within_a_second_wait_for_the_next(here: settings.Settings) -> N
     assert len(set(ids(here))) == 2
 
 
+class FakeServer:
+    def __init__(self, role: str) -> None:
+        self.role = role
+
+    def ask(self, _script: str) -> list[str]:
+        return [self.role]
+
+
+@pytest.mark.parametrize(
+    ("role", "ended", "databases", "left"),
+    [
+        ("leads", "ok", 1, 'evenkeel_backup_left{set="database/notes"} 0'),
+        ("copies", "ok", 0, 'evenkeel_backup_left{set="database/notes"} 1'),
+        ("waits", "failed", 0, 'evenkeel_backup_left{set="database/notes"} 0'),
+    ],
+)
+def test_of_hosts_that_take_turns_who_leads_backs_databases_up(
+    here: settings.Settings, monkeypatch: pytest.MonkeyPatch, role: str, ended: str, databases: int, left: str
+) -> None:
+    monkeypatch.setattr(backup.postgres, "running", lambda _port: FakeServer(role))
+    monkeypatch.setattr(backup.sets, "read", lambda _name, _made: None)
+    monkeypatch.setattr(
+        backup.sets, "dump", lambda _settings, _name, made, _most: (made / "dump").write_bytes(b"x") and {"taken": 1}
+    )
+    both = replace(here, databases=("notes",), only_leader=True)
+    assert backup.back_up(both, quiet)[0] == ended
+    assert len(repository.backups(both.directory, "database/notes")) == databases
+    # What is each host's own is backed up on each.
+    assert len(ids(both)) == 1
+    told = job.collect(both, time.time()).render()
+    assert left in told
+    assert ('evenkeel_backup_age_seconds{set="database/notes"}' in told) == (role != "copies")
+
+
+def test_a_host_that_copies_another_has_nothing_to_prove(
+    here: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup.postgres, "running", lambda _port: FakeServer("copies"))
+    both = replace(here, databases=("notes",), files=(), only_leader=True)
+    assert backup.restore_test(both, quiet) == ("ok", "")
+    assert backup.restore_test(replace(both, only_leader=False), quiet)[0] == "failed"
+
+
 def test_what_a_test_restore_unpacks_is_gone_afterwards(
     here: settings.Settings, taken: repository.Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
