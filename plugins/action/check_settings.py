@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
                 "probes": {"type": "list", "elements": "str", "default": []},
                 "gates": {"type": "list", "elements": "dict", "default": []},
                 "units": {"type": "list", "elements": "str", "default": []},
+                "one_child_of": {"type": "str", "default": ""},
             }
         )
         role = Path(arguments["role_path"])
@@ -61,6 +62,8 @@ class ActionModule(ActionBase):
         problems += _settings.unknown_keys(known, arguments["keys_of"])
         problems += _settings.unknown_hosts(known, arguments["hosts"], variables["groups"], variables["hostvars"])
         problems += _settings.unknown_peers(known, arguments["peers"], variables["groups"], variables["hostvars"])
+        if parent := arguments["one_child_of"]:
+            problems += _settings.crowded_children(variables["inventory_hostname"], parent, self._children(parent))
         for path in arguments["probes"]:
             for label, probe in _settings.select(known, path):
                 problems += bad_probe(label, probe)
@@ -80,6 +83,11 @@ class ActionModule(ActionBase):
             return t.cast("dict[str, t.Any]", specs["argument_specs"]["main"]["options"])
         except (OSError, KeyError, yaml.YAMLError) as exc:
             raise AnsibleError(f"{path} does not describe the settings of the role's entry point main: {exc}") from exc
+
+    def _children(self, parent: str) -> dict[str, set[str]]:
+        """The hosts of each child of a group. No variable of Ansible's says which group is below which."""
+        group = self._task.get_variable_manager()._inventory.groups.get(parent)
+        return {child.name: {host.name for host in child.get_hosts()} for child in group.child_groups} if group else {}
 
     def _settings(
         self, prefix: str, task_vars: dict[str, t.Any], secret: t.Collection[str]

@@ -167,6 +167,17 @@ def _unknown(
                 yield label, name, "a group without hosts" if name in groups else ""
 
 
+def crowded_children(host: str, parent: str, children: t.Mapping[str, t.Container[str]]) -> list[str]:
+    """A sentence for a host that is in more than one child of the group."""
+    mine = [name for name, hosts in children.items() if host in hosts]
+    if len(mine) < 2:
+        return []
+    return [
+        f"{host} is in the groups {' and '.join(sorted(mine))}, all of them children of {parent}; it wants to be in "
+        "one of them, for their variables take each other's place. Give each group hosts of its own"
+    ]
+
+
 def unknown_keys(settings: t.Mapping[str, t.Any], keys_of: t.Mapping[str, t.Sequence[str]]) -> list[str]:
     """One sentence for each value at a path that is no key of any of the settings that it is to be one of."""
     problems = []

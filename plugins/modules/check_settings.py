@@ -77,6 +77,12 @@ options:
     type: list
     elements: str
     default: []
+  one_child_of:
+    description:
+      - Name of a group of which the host may be in one child only, for the variables of two would take each other's
+        place. Empty for none.
+    type: str
+    default: ""
   exactly_one:
     description: Lists of variables of which exactly one must be given, and not be empty.
     type: list

@@ -15,8 +15,11 @@ from ansible.template import Templar
 
 @pytest.fixture
 def act() -> t.Callable[..., dict[str, t.Any]]:
-    def call(plugin: t.Any, variables: dict[str, t.Any], **arguments: t.Any) -> dict[str, t.Any]:
+    def call(
+        plugin: t.Any, variables: dict[str, t.Any], variable_manager: t.Any = None, **arguments: t.Any
+    ) -> dict[str, t.Any]:
         task = Task()
+        task._variable_manager = variable_manager
         task.args = arguments
         made = plugin(
             task=task,

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.errors import AnsibleError
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
 from ansible.template import trust_as_template
+from ansible.vars.manager import VariableManager
 from ansible_collections.evenkeel.fleet.plugins.action.check_settings import ActionModule
 
 Act = t.Callable[..., dict[str, t.Any]]
@@ -150,3 +153,27 @@ def test_a_gate_must_be_able_to_open(check: Act, role: Path) -> None:
     problems = check({**settings, "web_port": 80}, gates=gates)["problems"]
     assert len(problems) == 1
     assert problems[0].startswith("web_port, web_timeout: timeout is 60.0 s, but 3 looks every 0.5 s and 80.0 s of")
+
+
+@pytest.mark.parametrize(
+    ("children", "both"),
+    [
+        ({"notes": ["a"], "memos": ["b"]}, ""),
+        ({"notes": ["a", "b"], "memos": ["a"]}, "memos and notes"),
+        ({"notes": ["b"], "memos": ["b"]}, ""),
+    ],
+)
+def test_a_host_is_in_one_child_of_a_group(
+    check: Act, children: dict[str, list[str]], both: str, tmp_path: Path
+) -> None:
+    groups = {name: {"hosts": dict.fromkeys(hosts)} for name, hosts in children.items()}
+    # A group below one of them is none of them.
+    groups["notes"]["children"] = {"blue_notes": {"hosts": {"a": None}}} if "a" in children["notes"] else {}
+    source = tmp_path / "hosts.yml"
+    source.write_text(yaml.safe_dump({"all": {"children": {"app": {"children": groups}}}}))
+    loader = DataLoader()
+    variables = VariableManager(loader, InventoryManager(loader, [str(source)]))
+    settings = {"web_name": "notes", "inventory_hostname": "a"}
+    result = check(settings, variable_manager=variables, one_child_of="app")
+    assert [problem.split(",")[0] for problem in result["problems"]] == ([f"a is in the groups {both}"] if both else [])
+    assert check(settings, variable_manager=variables, one_child_of="none")["problems"] == []
