@@ -20,10 +20,12 @@ FIRST, SECOND = "1.0.0", "1.1.0"
 class System:
     """What a test has to know of a system beside its inventory."""
 
-    host_name: str
     # What users ask for, and whether they may write.
     paths: tuple[str, ...] = ("/notes", "/count")
     writes: bool = True
+    websockets: int = 0
+    # What the service answers itself, with whatever.
+    own: str = "/swagger-ui"
     live: str = "/health"
     # What the demo service needs to be told to look like it.
     environment: dict[str, str] = field(default_factory=dict)
@@ -31,21 +33,20 @@ class System:
 
 
 SYSTEMS = {
-    "leptos-sync": System("sync.leptos-sync.example.com"),
-    # Of what its balancer passes on, the demo service knows one path.
-    "reconciliation": System("reconciliation.example.com", paths=("/ready",), writes=False),
+    "leptos-sync": System(websockets=4),
+    # Of what its balancer passes on, the demo service knows two paths.
+    "reconciliation": System(paths=("/ready",), writes=False, websockets=4, own="/api/items"),
     "estuary": System(
-        "estuary.example.com",
+        websockets=4,
         live="/health/live",
         environment={"LIVE_PATH": "/health/live", "READY_PATH": "/health/ready"},
     ),
     # It says in words what the demo service says with true and false.
     "rust-todo-app": System(
-        "todo.example.com",
         environment={"READY_PATH": "/health"},
         settings={"app_ready_json": {"database": True}},
     ),
-    "synaptic": System("synaptic.example.com"),
+    "synaptic": System(),
 }
 
 
@@ -64,7 +65,7 @@ def describe(system: str, directory: Path) -> None:
 
 def image_of(host: str) -> str:
     """Both Debian releases, but one for servers that copy each other."""
-    fixed = {"db": "trixie", "cache": "bookworm"}
+    fixed = {"db": "trixie", "cache": "bookworm", "mon": "bookworm"}
     name = host.split(".")[0]
     return fixed.get(name.rstrip("0123456789"), "trixie" if name.endswith("1") else "bookworm")
 
