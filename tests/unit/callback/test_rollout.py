@@ -55,9 +55,7 @@ localhost: [Write no secret]
 +++ after: DIR/open
 @@ -0,0 +1 @@
 +open
-localhost: FAILED: non-zero return code: why
-    task     Fail
-    file     DIR/play.yml:"""
+localhost: FAILED: """
 
 
 def play(directory: Path, *options: str) -> str:
@@ -82,6 +80,8 @@ def checkout_is_here(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_run(tmp_path: Path) -> None:
     printed = play(tmp_path)
     assert printed.startswith(PRINTED)
+    # What precedes the cause are Ansible's own words.
+    assert re.search(r"\nlocalhost: FAILED: .*: why\n    task     Fail\n    file     DIR/play\.yml:\d+\n", printed)
     assert "\nlocalhost: FAILED: enough\n    task     Fail for good\n" in printed
     assert re.search(
         r"\nfailed: localhost\n1 host: ok=\d+ changed=2 unreachable=0 failed=1 skipped=0 rescued=1 .* s\n$", printed

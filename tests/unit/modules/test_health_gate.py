@@ -33,10 +33,13 @@ def test_secrets_of_probes_are_nowhere_in_the_result(run: t.Any, closed_port: in
     }
     result = run(health_gate, probes=[probe, {"type": "redis", "port": closed_port, "password": "s3cret-5"}], **QUICK)
     assert result["failed"]
-    # What was asked for is part of every result, and a query is asked for.
-    del result["invocation"]["module_args"]["probes"][0]["url"]
+    # What was asked for is part of every result before ansible-core 2.21, and a query is asked for.
+    asked = result.pop("invocation", None)
     assert "s3cret" not in json.dumps(result)
-    assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in json.dumps(result["invocation"])
+    if asked:
+        del asked["module_args"]["probes"][0]["url"]
+        assert "s3cret" not in json.dumps(asked)
+        assert "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER" in json.dumps(asked)
 
 
 def test_a_failure_says_all_there_is_to_say(run: t.Any, closed_port: int) -> None:
