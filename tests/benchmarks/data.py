@@ -1,6 +1,6 @@
-"""Compare backups, restores and Redis with what they are made of: data.py [--rounds 3] [--megabytes 200].
+"""Compare Postgres, Redis, backups and restores with what they are made of: data.py [--rounds 3] [--megabytes 200].
 
-The fleet is that of the Molecule scenario backup, and must be up: molecule converge -s backup
+Boots a host, measures, and removes it.
 """
 
 from __future__ import annotations
@@ -8,20 +8,29 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
+import signal
 import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import fleet
+from trial import Play
 
-FLEET = f"{os.environ.get('FLEET_PREFIX', 'evenkeel')}-backup"
+FLEET = f"{os.environ.get('FLEET_PREFIX', 'evenkeel')}-data-benchmark"
+INVENTORY = fleet.CACHE / FLEET / "inventory"
+LIMIT = 600  # seconds that setting the host up does not take
 HOST = "db1"
 DATABASE, BARE = "benchmark", "benchmark_bare"
 PLACE, SETTINGS = "/var/tmp/evenkeel-benchmark", "/run/evenkeel-benchmark.json"
 ROW_BYTES = 180  # as Postgres counts them, with their part of the index
-REDIS_PORT, DEFAULT_PORT = 6379, 6399
+OUR_POSTGRES, DEFAULT_POSTGRES = 5432, 5499
+OUR_REDIS, DEFAULT_REDIS = 6379, 6399
 REQUESTS = 50_000
+# Of pgbench: how large its tables are in units of 15 MB, and for how many seconds four clients use them.
+SCALE, SECONDS = 10, 8
 LOGIN = """-a "$(sed -nE 's/^requirepass "(.*)"$/\\1/p' /etc/redis/redis.conf)" """
 
 
@@ -46,7 +55,7 @@ def fill(megabytes: int) -> None:
 def configure() -> None:
     """The program as the role installed it, with a place of its own, and neither encryption nor a second copy."""
     settings = json.loads(on_host("cat /etc/evenkeel-backup.json"))
-    settings |= {"databases": [DATABASE], "redis": False, "files": [], "recipients": [], "remote": "", "recheck": 0}
+    settings |= {"databases": [DATABASE], "schedules": {"backup": "@yearly"}, "recheck": 0}
     settings |= {"directory": f"{PLACE}/backups", "work": f"{PLACE}/work", "metrics": f"{PLACE}/metrics"}
     on_host(f"install -d -m 0711 {PLACE}; umask 077; cat > {SETTINGS} <<'END'\n{json.dumps(settings)}\nEND")
     on_host(f"install -d -o postgres -m 0700 {PLACE}-bare")
@@ -85,11 +94,31 @@ def tidy() -> None:
     on_host(f"evenkeel-backup --settings {SETTINGS} discard database --confirm={HOST}/database/{DATABASE} >/dev/null")
 
 
+def postgres_rate(port: int, *how: str) -> float:
+    """Transactions a second."""
+    bench = f"pgbench --no-vacuum --client=4 --jobs=2 --time={SECONDS} --port={port} {' '.join(how)} pgbench"
+    said = on_host(f"cd /; runuser -u postgres -- {bench}")
+    return float(re.findall(r"tps = ([\d.]+)", said)[-1])
+
+
 def redis_rate(port: int, login: str) -> dict[str, float]:
     """Requests a second, by command."""
     said = on_host(f"redis-benchmark -p {port} {login} -t set,get -n {REQUESTS} -r 10000 -d 100 --csv")
     lines = [line.replace('"', "").split(",") for line in said.splitlines() if line.startswith('"')]
     return {f"redis {words[0]}": float(words[1]) for words in lines if words[0] in ("SET", "GET")}
+
+
+def default_servers() -> None:
+    """Servers with Debian's own settings, as its packages have them, but for the port."""
+    on_host(f"""
+        pg_createcluster --port={DEFAULT_POSTGRES} --start "$(ls /usr/lib/postgresql)" benchmark
+        mkdir -p {PLACE}/redis
+        redis-server --port {DEFAULT_REDIS} --dir {PLACE}/redis --daemonize yes --save '3600 1 300 100 60 10000'
+    """)
+    for port in (OUR_POSTGRES, DEFAULT_POSTGRES):
+        as_postgres(
+            f"createdb --port={port} pgbench; pgbench --initialize --quiet --scale={SCALE} --port={port} pgbench"
+        )
 
 
 def measure(rounds: int, megabytes: int) -> dict[str, list[tuple[float, float]]]:
@@ -100,10 +129,23 @@ def measure(rounds: int, megabytes: int) -> dict[str, list[tuple[float, float]]]
         for name, (bare, ours) in pairs.items():
             seen.setdefault(name, []).append((megabytes / seconds(bare), megabytes / seconds(ours)))
         tidy()
-        default, ours_now = redis_rate(DEFAULT_PORT, ""), redis_rate(REDIS_PORT, LOGIN)
+        for name, how in (("pgbench", ()), ("pgbench -S", ("--select-only",))):
+            rates = postgres_rate(DEFAULT_POSTGRES, *how), postgres_rate(OUR_POSTGRES, *how)
+            seen.setdefault(name, []).append(rates)
+        default, ours_now = redis_rate(DEFAULT_REDIS, ""), redis_rate(OUR_REDIS, LOGIN)
         for name, rate in default.items():
             seen.setdefault(name, []).append((rate, ours_now[name]))
     return seen
+
+
+def set_up(megabytes: int) -> None:
+    fleet.up(FLEET, str(Path(__file__).parent / "data"), str(INVENTORY))
+    done = Play(["ansible-playbook", "site.yml", "-i", str(INVENTORY)], {}).end(LIMIT)
+    if done.status:
+        raise OSError(f"setting the host up did not succeed:\n{done.output}")
+    fill(megabytes)
+    configure()
+    default_servers()
 
 
 def main() -> None:
@@ -111,18 +153,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--megabytes", type=int, default=200)
     wanted = parser.parse_args()
+    # Whoever loses patience leaves nothing behind either.
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit("data: told to stop."))
     try:
-        fill(wanted.megabytes)
-        configure()
-        # Debian's own settings of a server, as its package has them, but for the port.
-        on_host(f"""
-            mkdir -p {PLACE}/redis
-            redis-server --port {DEFAULT_PORT} --dir {PLACE}/redis --daemonize yes --save '3600 1 300 100 60 10000'
-        """)
+        set_up(wanted.megabytes)
         seen = measure(wanted.rounds, wanted.megabytes)
     finally:
-        on_host(f"redis-cli -p {DEFAULT_PORT} SHUTDOWN NOSAVE || true; rm -rf {PLACE} {PLACE}-bare {SETTINGS}")
-        as_postgres(f"dropdb --if-exists {DATABASE}; dropdb --if-exists {BARE}")
+        fleet.down(FLEET, str(INVENTORY))
     print(f"{'':10}{'bare':>10}{'ours':>10}{'ratio':>8}")
     for name, rounds in seen.items():
         bare, ours = (statistics.median(column) for column in zip(*rounds, strict=True))
