@@ -10,9 +10,10 @@ version_added: 1.0.0
 author:
   - evenkeel.fleet contributors (@evenkeel)
 description:
-  - The exporters of hosts, as P(evenkeel.fleet.exporters#filter) says them, and the services that show metrics, where
-    the settings of the role P(evenkeel.fleet.app#role) say that they do.
-positional: services, groups, hostvars
+  - The exporters of hosts, as P(evenkeel.fleet.exporters#filter) says them, the services that show metrics, where
+    the settings of the role P(evenkeel.fleet.app#role) say that they do, and the sites of balancers, as URLs for the
+    blackbox exporter.
+positional: services, sites, groups, hostvars
 options:
   _input:
     description: Names of groups or hosts whose exporters are asked.
@@ -24,6 +25,11 @@ options:
     type: list
     elements: str
     required: true
+  sites:
+    description: Names of groups or hosts whose C(nginx_sites) are asked.
+    type: list
+    elements: str
+    required: true
 extends_documentation_fragment:
   - evenkeel.fleet.inventory
 """
@@ -31,7 +37,7 @@ extends_documentation_fragment:
 EXAMPLES = r"""
 - name: Show who is asked
   ansible.builtin.debug:
-    msg: "{{ ['all'] | evenkeel.fleet.scrape_targets(['app'], groups, hostvars) }}"
+    msg: "{{ ['all'] | evenkeel.fleet.scrape_targets(['app'], ['nginx'], groups, hostvars) }}"
 """
 
 RETURN = r"""
@@ -47,10 +53,10 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._monitoring import 
 
 
 def _scrape_targets(
-    names: t.Iterable[str], services: t.Iterable[str], groups: Groups, hostvars: Hostvars
+    names: t.Iterable[str], services: t.Iterable[str], sites: t.Iterable[str], groups: Groups, hostvars: Hostvars
 ) -> dict[str, t.Any]:
     try:
-        return scrape_targets(names, services, groups, hostvars)
+        return scrape_targets(names, services, sites, groups, hostvars)
     except (ValueError, KeyError) as exc:
         raise AnsibleFilterError(f"scrape_targets: {exc}") from exc
 

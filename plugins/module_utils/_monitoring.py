@@ -41,6 +41,9 @@ SERVICE = {
     "app_version_path": "",
 }
 
+# The settings of a site that say where users find it, and their defaults in the role nginx.
+SITE = {"listen": 80, "tls": "none", "tls_listen": 443, "health_path": "/health"}
+
 # How programs call the label that has the path of a request. A series without such a label is not affected.
 PATH_LABELS = ("path", "route", "handler", "endpoint", "uri")
 
@@ -62,9 +65,9 @@ def hosts_of(names: t.Iterable[str], groups: Groups, hostvars: Hostvars) -> list
 
 
 def scrape_targets(
-    names: t.Iterable[str], services: t.Iterable[str], groups: Groups, hostvars: Hostvars
+    names: t.Iterable[str], services: t.Iterable[str], sites: t.Iterable[str], groups: Groups, hostvars: Hostvars
 ) -> dict[str, list[dict[str, t.Any]]]:
-    """What a Prometheus asks, by job: C(service), and each exporter that runs somewhere."""
+    """What a Prometheus asks, by job: C(service), C(site), and each exporter that runs somewhere."""
     jobs: dict[str, list[dict[str, t.Any]]] = {}
     for host in hosts_of(services, groups, hostvars):
         values = hostvars[host]
@@ -72,6 +75,9 @@ def scrape_targets(
         path = str(values.get("app_metrics_path", SERVICE["app_metrics_path"]))
         labels = {"service": str(values["app_name"]), "__metrics_path__": path}
         jobs.setdefault("service", []).append(_target(host, port, groups, hostvars, labels))
+    for host in hosts_of(sites, groups, hostvars):
+        for site in hostvars[host].get("nginx_sites", []):
+            jobs.setdefault("site", []).append(_site_target(host, {**SITE, **site}, groups, hostvars))
     for host in hosts_of(names, groups, hostvars):
         member_of = [name for name, hosts in groups.items() if host in hosts]
         for exporter, port in exporters_of(member_of).items():
@@ -86,6 +92,22 @@ def _target(
     place = f"[{address}]" if ":" in address else address
     # An instance goes by its host's name: an address says nothing to whoever is woken, and may change.
     return {"targets": [f"{place}:{port}"], "labels": {"host": host, "instance": f"{host}:{port}", **labels}}
+
+
+def _site_target(host: str, site: t.Mapping[str, t.Any], groups: Groups, hostvars: Hostvars) -> dict[str, t.Any]:
+    """The URL of a site on this balancer, and by which name the blackbox exporter asks for it."""
+    encrypted = site["tls"] != "none"
+    port = site["tls_listen" if encrypted else "listen"]
+    labels = {
+        "site": str(site["name"]),
+        # What is of our own making nobody trusts.
+        "__param_module": "self_signed" if site["tls"] == "self_signed" else "site",
+        # Any name will do where there is no certain one.
+        "__param_hostname": str(site["server_names"][0]).replace("*", "www"),
+    }
+    target = _target(host, port, groups, hostvars, labels)
+    scheme = "https" if encrypted else "http"
+    return {**target, "targets": [f"{scheme}://{place}{site['health_path']}" for place in target["targets"]]}
 
 
 def watched_services(names: t.Iterable[str], groups: Groups, hostvars: Hostvars) -> list[dict[str, str]]:

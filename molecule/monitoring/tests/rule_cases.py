@@ -16,6 +16,7 @@ class Case:
 
 
 NOTES = 'job="service", service="notes", host="app1"'
+SITE = 'job="site", site="notes", host="lb1"'
 NODE = 'job="node", host="db1"'
 
 
@@ -83,6 +84,12 @@ CASES = [
         "CertificateExpires",
         *gauge("evenkeel_certificate_expiry_timestamp_seconds", 13 * 86400, 15 * 86400, f'{NODE}, site="notes"'),
     ),
+    Case(
+        "CertificateExpires",
+        *gauge("probe_ssl_earliest_cert_expiry", 13 * 86400, 15 * 86400, SITE),
+    ),
+    Case("SiteDown", *gauge("probe_success", 0, 1, SITE)),
+    Case("SiteSlow", *gauge("probe_duration_seconds", 1.1, 0.9, SITE)),
     Case("PostgresDown", *gauge("pg_up", 0, 1)),
     Case("PostgresReplicaStopped", *gauge("evenkeel_postgres_replica_streaming", 0, 1)),
     Case("PostgresReplicaBehind", *gauge("evenkeel_postgres_replica_lag_seconds", 31, 29)),

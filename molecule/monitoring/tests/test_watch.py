@@ -14,6 +14,8 @@ import pytest
 from trial import Service
 
 MONITOR = "mon1"
+# Each on its own Debian.
+DATA = ("data1", MONITOR)
 PATIENCE = 90
 # The pager of the scenario: keeps what it is sent.
 PAGER = """
@@ -84,9 +86,10 @@ def pager(notes: Service) -> Iterator[None]:
 
 def test_everything_that_runs_is_seen(notes: Service) -> None:
     expected = {
-        *("service web1:8000", "nginx web1:9113", "postgres data1:9187", "redis data1:9121"),
-        *(f"node {host}:9100" for host in ("web1", "data1", MONITOR)),
-        *(f"prometheus {MONITOR}:9090", f"alertmanager {MONITOR}:9093"),
+        *("service web1:8000", "nginx web1:9113", "site web1:80", "site web1:443"),
+        *(f"{job} {host}:{port}" for job, port in (("postgres", 9187), ("redis", 9121)) for host in DATA),
+        *(f"node {host}:9100" for host in ("web1", *DATA)),
+        *(f"prometheus {MONITOR}:9090", f"alertmanager {MONITOR}:9093", f"blackbox {MONITOR}:9115"),
     }
 
     def up() -> set[str]:
@@ -95,8 +98,16 @@ def test_everything_that_runs_is_seen(notes: Service) -> None:
 
     wait_for("all targets", lambda: up() == expected)
     # The servers behind the exporters, too.
-    for metric in ("nginx_up", "pg_up", "redis_up", 'evenkeel_release_info{service="notes"}'):
-        wait_for(metric, lambda metric=metric: value(notes, metric) == 1)
+    servers = [f'{metric}{{host="{host}"}}' for metric in ("pg_up", "redis_up") for host in DATA]
+    sites = [f'probe_success{{site="{site}"}}' for site in ("notes", "secure")]
+    for metric in ("nginx_up", *servers, *sites, 'evenkeel_release_info{service="notes"}'):
+        wait_for(metric, lambda metric=metric: value(notes, urllib.parse.quote(metric)) == 1)
+
+
+def test_what_users_see_of_a_certificate_is_told(notes: Service) -> None:
+    """nginx shows the one that it has."""
+    shown = "probe_ssl_earliest_cert_expiry == on(site) evenkeel_certificate_expiry_timestamp_seconds"
+    wait_for("its end", lambda: value(notes, urllib.parse.quote(shown)) is not None)
 
 
 def value(notes: Service, query: str) -> float | None:
@@ -121,9 +132,10 @@ def test_a_service_that_dies_is_told_of_and_so_is_its_return(notes: Service) -> 
     slot = on(notes, "web1", "systemctl list-units --plain --no-legend --state=active 'notes@*' | cut -d' ' -f1")
     on(notes, "web1", f"systemctl stop {slot}")
     wait_for("the alert", lambda: firing(notes).get("InstanceDown") == {"web1:8000"})
+    wait_for("what users see", lambda: firing(notes).get("SiteDown") == {"web1:80", "web1:443"})
     wait_for("the page", lambda: ("InstanceDown", "firing") in paged(notes))
     on(notes, "web1", f"systemctl start {slot}")
-    wait_for("its end", lambda: "InstanceDown" not in firing(notes))
+    wait_for("its end", lambda: not {"InstanceDown", "SiteDown"} & set(firing(notes)))
     wait_for("the page of it", lambda: ("InstanceDown", "resolved") in paged(notes))
 
 

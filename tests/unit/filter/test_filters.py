@@ -40,7 +40,7 @@ def test_grafana_dashboard() -> None:
 
 
 def test_scrape_targets() -> None:
-    jobs = FILTERS["scrape_targets"](["a"], [], {}, {"a": {"ansible_host": "192.0.2.1"}})
+    jobs = FILTERS["scrape_targets"](["a"], [], [], {}, {"a": {"ansible_host": "192.0.2.1"}})
     assert jobs["node"][0]["targets"] == ["192.0.2.1:9100"]
 
 
@@ -101,7 +101,7 @@ def test_with_addresses() -> None:
         ("drill_report", ([], 0, 1), "drill_report: nothing was restored"),
         ("exec_words", (["a\nb"],), "exec_words: "),
         ("pgbouncer_config", ([], [], {}, {}, 160, 5432, {"user": "root"}), "settings.user is the role's own"),
-        ("scrape_targets", ([], ["a"], {}, {"a": {}}), "app_port"),
+        ("scrape_targets", ([], ["a"], [], {}, {"a": {}}), "app_port"),
         ("watched_services", (["a"], {}, {}), "a is neither a group nor a host"),
         ("postgres_rules", ([], [{"name": "a"}], {}, {}), "a reaches no database"),
         ("postgres_rules", ([], [], {}, {}, True, ["hots"]), "postgres_hba.0.: a rule begins with"),

@@ -12,6 +12,7 @@ import yaml
 from ansible_collections.evenkeel.fleet.plugins.module_utils._monitoring import (
     EXPORTERS,
     SERVICE,
+    SITE,
     exporters_of,
     quoted,
     scrape_targets,
@@ -43,7 +44,7 @@ def test_the_firewall_lets_monitoring_reach_each_of_them() -> None:
 
 
 def test_what_is_asked_goes_by_the_names_of_hosts() -> None:
-    jobs = scrape_targets(["all"], ["app"], GROUPS, HOSTVARS)
+    jobs = scrape_targets(["all"], ["app"], [], GROUPS, HOSTVARS)
     assert jobs["service"] == [
         {
             "targets": ["192.0.2.1:8000"],
@@ -64,17 +65,37 @@ def test_what_is_asked_goes_by_the_names_of_hosts() -> None:
 
 def test_a_service_is_asked_where_it_shows_its_metrics() -> None:
     hostvars = {**HOSTVARS, "app1": {**NOTES, "app_metrics_port": 2000, "app_metrics_path": "/m"}}
-    [target] = scrape_targets([], ["notes"], GROUPS, hostvars)["service"]
+    [target] = scrape_targets([], ["notes"], [], GROUPS, hostvars)["service"]
     assert (target["targets"], target["labels"]["__metrics_path__"]) == (["192.0.2.1:2000"], "/m")
 
 
+@pytest.mark.parametrize(
+    ("site", "url", "name", "module"),
+    [
+        ({}, "http://192.0.2.1:80/health", "a.test", "site"),
+        ({"tls": "acme"}, "https://192.0.2.1:443/health", "a.test", "site"),
+        ({"tls": "self_signed", "tls_listen": 8443}, "https://192.0.2.1:8443/health", "a.test", "self_signed"),
+        ({"health_path": "/live", "listen": 81}, "http://192.0.2.1:81/live", "a.test", "site"),
+        ({"server_names": ["*.b.test"]}, "http://192.0.2.1:80/health", "www.b.test", "site"),
+    ],
+)
+def test_a_site_is_asked_for_as_users_do(site: dict[str, t.Any], url: str, name: str, module: str) -> None:
+    sites = [{"name": "a", "server_names": ["a.test", "b.test"], "port": 8000, **site}]
+    hostvars = {**HOSTVARS, "app1": {**NOTES, "nginx_sites": sites}}
+    [target] = scrape_targets([], [], ["app1", "db1"], GROUPS, hostvars)["site"]
+    labels = target["labels"]
+    assert target["targets"] == [url]
+    assert (labels["host"], labels["site"], labels["instance"].split(":")[0]) == ("app1", "a", "app1")
+    assert (labels["__param_hostname"], labels["__param_module"]) == (name, module)
+
+
 def test_each_host_is_asked_once() -> None:
-    assert len(scrape_targets(["all", "redis", "db1"], [], GROUPS, HOSTVARS)["node"]) == 2
+    assert len(scrape_targets(["all", "redis", "db1"], [], [], GROUPS, HOSTVARS)["node"]) == 2
 
 
 def test_a_name_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="hots is neither a group nor a host"):
-        scrape_targets(["hots"], [], GROUPS, HOSTVARS)
+        scrape_targets(["hots"], [], [], GROUPS, HOSTVARS)
 
 
 def test_how_a_service_counts() -> None:
@@ -109,6 +130,11 @@ def test_what_is_left_out_of_the_inventory_is_as_the_role_app_has_it() -> None:
     assert {name: defaults[name] for name in SERVICE} == SERVICE
     ignored = re.findall(r"app_\w+", defaults["app_metrics_ignore"])
     assert set(ignored) == {name for name in SERVICE if name.endswith("_path")}
+
+
+def test_what_a_site_leaves_out_is_as_the_role_nginx_has_it() -> None:
+    defaults = yaml.safe_load((ROLES / "nginx/vars/main.yml").read_text())["__nginx_site_defaults"]
+    assert {name: defaults[name] for name in SITE} == SITE
 
 
 @pytest.mark.parametrize("text", ["", 'a"b', "a\\d", "two\nlines"])

@@ -15,7 +15,7 @@ from rendering import Role
 
 ROLE = Path(__file__).resolve().parents[4] / "roles/monitoring"
 HOSTVARS = {
-    "lb1": {"ansible_host": "192.0.2.1"},
+    "lb1": {"ansible_host": "192.0.2.1", "nginx_sites": [{"name": "notes", "server_names": ["notes.test"]}]},
     "app1": {"ansible_host": "192.0.2.2", "app_name": "notes", "app_port": 8000},
 }
 ALERTMANAGER = "etc/prometheus/evenkeel-alertmanager.yml.j2"
@@ -28,7 +28,7 @@ def files(**settings: t.Any) -> dict[str, t.Any]:
 
 
 def alerts(**settings: t.Any) -> dict[str, dict[str, t.Any]]:
-    found = [rule for name, file in files(**settings).items() if name != "prometheus.yml" for rule in rules(file)]
+    found = [rule for name, file in files(**settings).items() if "groups" in file for rule in rules(file)]
     return {rule["alert"]: rule for rule in found if "alert" in rule}
 
 
@@ -75,7 +75,7 @@ def test_services_are_asked_more_often() -> None:
     jobs = {job["job_name"]: job for job in files()["prometheus.yml"]["scrape_configs"]}
     assert jobs["service"]["scrape_interval"] == "5s"
     assert "scrape_interval" not in jobs["node"]
-    assert set(jobs) == {"service", "node", "nginx", "prometheus", "alertmanager"}
+    assert set(jobs) == {"service", "site", "node", "nginx", "prometheus", "alertmanager", "blackbox"}
 
 
 def test_only_hosts_that_back_up_have_to_tell_of_backups() -> None:
@@ -103,7 +103,15 @@ def test_receivers_are_told_what_is_theirs() -> None:
     assert made["receivers"][3]["slack_configs"] == [{"channel": "#a"}]
 
 
-@pytest.mark.parametrize("program", ["prometheus", "prometheus-alertmanager"])
+def test_a_site_is_asked_through_the_blackbox_exporter_by_a_module_that_it_has() -> None:
+    made = files(monitoring_listen_address="::1")
+    job = next(job for job in made["prometheus.yml"]["scrape_configs"] if job["job_name"] == "site")
+    assert job["relabel_configs"][1] == {"target_label": "__address__", "replacement": "[::1]:9115"}
+    modules = {name: module["http"]["tls_config"] for name, module in made["blackbox.yml"]["modules"].items()}
+    assert modules == {name: {"insecure_skip_verify": name == "self_signed"} for name in ("site", "self_signed")}
+
+
+@pytest.mark.parametrize("program", ["prometheus", "prometheus-alertmanager", "prometheus-blackbox-exporter"])
 def test_little_is_left_open(program: str, tmp_path: Path) -> None:
     unit = tmp_path / "thing.service"
     made = Role("monitoring").evaluate("__monitoring_units")[program]
