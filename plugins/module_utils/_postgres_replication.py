@@ -15,6 +15,8 @@ REWIND = "rewind"
 ASKED_TO_REBUILD = "run again with -e '{postgres_rebuild: true}'"
 ASKED_TO_REJOIN = "run again with -e '{postgres_rejoin: true}'"
 
+XLOG_ID = 1 << 32  # bytes of the log that share the middle third of a segment's name
+
 
 @dataclass(frozen=True)
 class Data:
@@ -92,20 +94,52 @@ def position(lsn: str) -> int:
     return (int(high, 16) << 32) + int(low, 16)
 
 
-def decide(here: Data, empty: bool, primary: str, system: str, rebuild: bool, rejoin: bool) -> str:
-    """What makes a server that copies nobody copy the primary. Raises ValueError where that would lose data unasked."""
+def timeline_at(segments: t.Iterable[str], place: int, size: int) -> int:
+    """On which timeline a server has come to a place in the log, from the names of its segments; 0 if none has it.
+
+    What C(pg_controldata) knows is older, after a replica has followed its primary from one timeline to the next.
+    """
+    high, low = divmod(place - 1, XLOG_ID)
+    name = f"{high:08X}{low // size:08X}"
+    return max((int(segment[:8], 16) for segment in segments if segment[8:] == name), default=0)
+
+
+def parted(timeline: int, place: int, primary: int, history: str) -> bool:
+    """Whether a replica has come to a place through which its primary, now on another timeline, never went.
+
+    history: of the primary's timeline, where each of those before was left.
+    """
+    if timeline in (0, primary):
+        return False
+    left = {int(before): position(at) for before, at in re.findall(r"(\d+)\t([0-9A-F]+/[0-9A-F]+)\t", history)}
+    return place > left.get(timeline, 0)
+
+
+def decide(
+    here: Data, empty: bool, primary: str, system: str, rebuild: bool, rejoin: bool, replica: bool = False
+) -> str:
+    """What makes a server that cannot follow the primary as it is do so.
+
+    Raises ValueError where that would lose data unasked.
+    """
     if empty or rebuild:
         return CLONE
-    if here.system == system:
-        if rejoin:
-            return REWIND
+    if here.system != system:
         raise ValueError(
-            f"this server has the same data as {primary} and takes writes of its own. If {primary} has taken over from "
-            f"it, what it has written since is lost when it follows; to have that, {ASKED_TO_REJOIN}"
+            f"this server has databases of its own, which are not those of {primary}. They would be lost; to have "
+            f"that, {ASKED_TO_REBUILD}"
         )
+    if replica:
+        # To rewind wants all that the primary has written since, of which a restored one has the end only.
+        raise ValueError(
+            f"this replica has copied what {primary} has not: {primary} was restored to an earlier moment, or another "
+            f"server has taken over. To have it filled anew, and its directory kept beside, {ASKED_TO_REBUILD}"
+        )
+    if rejoin:
+        return REWIND
     raise ValueError(
-        f"this server has databases of its own, which are not those of {primary}. They would be lost; to have that, "
-        f"{ASKED_TO_REBUILD}"
+        f"this server has the same data as {primary} and takes writes of its own. If {primary} has taken over from "
+        f"it, what it has written since is lost when it follows; to have that, {ASKED_TO_REJOIN}"
     )
 
 

@@ -13,7 +13,8 @@ author:
 description:
   - A server that copies already is left alone, except that its slot on the primary is made if it is missing.
   - A server without databases of its own is filled with C(pg_basebackup), beside its own directory. One with data is
-    refused, unless O(rejoin) or O(rebuild) says that it may be lost.
+    refused, unless O(rejoin) or O(rebuild) says that it may be lost. So is a replica that has copied what its primary
+    has given up, because that was restored to an earlier moment.
 attributes:
   check_mode:
     description: Can run in check mode and says whether anything would change.
@@ -60,7 +61,9 @@ options:
     type: bool
     default: false
   rebuild:
-    description: Whether a server with databases of its own may lose them. Its directory is kept beside the new one.
+    description:
+      - Whether a server with databases of its own, or a replica that receives nothing, may lose them. Its directory is
+        kept beside the new one.
     type: bool
     default: false
   received:
@@ -124,6 +127,12 @@ SPEC: dict[str, t.Any] = {
 DATA = "/var/lib/postgresql"
 
 STREAMING = "SELECT to_json(EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'));"
+REPLAYED = """
+SELECT json_build_array(
+  pg_last_wal_replay_lsn(),
+  pg_size_bytes(current_setting('wal_segment_size')),
+  (SELECT coalesce(json_agg(name), '[]') FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'));
+"""
 EMPTY = "SELECT to_json(NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));"
 NOTHING_SAID = "it does not"
 STATE_SECONDS = 60
@@ -200,24 +209,48 @@ class Host:
         return True
 
     def keep_slot(self) -> None:
+        self.change_slot(f"CREATE_REPLICATION_SLOT {self.params['slot']} PHYSICAL", "already exists")
+
+    def drop_slot(self) -> None:
+        self.change_slot(f"DROP_REPLICATION_SLOT {self.params['slot']}", "does not exist")
+
+    def change_slot(self, command: str, done: str) -> None:
         try:
-            self.ask_primary(f"CREATE_REPLICATION_SLOT {self.params['slot']} PHYSICAL")
+            self.ask_primary(command)
         except ValueError as exc:
-            if "already exists" not in str(exc):
+            if done not in str(exc):
                 raise
 
     def action(self) -> str:
-        if self.server.is_replica():
+        replica, primary = self.server.is_replica(), str(self.params["primary"])
+        if replica and self.server.ask(STREAMING)[0]:
             return replication.KEEP
-        primary = self.params["primary"]
-        if self.reach_primary() == "on":
+        if not replica and self.reach_primary() == "on":
             raise ValueError(
                 f"{primary} copies a server itself. If this one has taken over from it, make it postgres_primary"
             )
-        system = self.ask_primary("IDENTIFY_SYSTEM").partition("|")[0]
-        empty = bool(self.server.ask(EMPTY)[0])
+        system, timeline = self.ask_primary("IDENTIFY_SYSTEM").split("|")[:2]
+        here, empty = self.described(), bool(self.server.ask(EMPTY)[0])
         rebuild, rejoin = bool(self.params["rebuild"]), bool(self.params["rejoin"])
-        return replication.decide(self.described(), empty, str(primary), system, rebuild, rejoin)
+        if replica and here.system == system and not self.parted(int(timeline)) and self.follows(rebuild):
+            return replication.KEEP
+        return replication.decide(here, empty, primary, system, rebuild, rejoin, replica)
+
+    def parted(self, primary: int) -> bool:
+        """Whether this replica has copied what its primary, now on that timeline, has given up."""
+        place, size, segments = self.server.ask(REPLAYED)[0]
+        history = self.ask_primary(f"TIMELINE_HISTORY {primary}") if primary > 1 else ""
+        at = replication.position(place)
+        return replication.parted(replication.timeline_at(segments, at, size), at, primary, history)
+
+    def follows(self, rebuild: bool) -> bool:
+        """Whether a replica is left to go on by itself. One that may be filled anew has some time to prove it."""
+        if rebuild:
+            try:
+                self.wait(STREAMING, f"copy {self.params['primary']}")
+            except ValueError:
+                return False
+        return True
 
     def clone(self) -> None:
         """Fill a directory beside the server's own, and let them change places only when it is complete."""
@@ -225,6 +258,8 @@ class Host:
         empty = bool(self.server.ask(EMPTY)[0])
         if os.path.lexists(fresh):
             shutil.rmtree(fresh)
+        # A slot that has kept too much is good for nothing any more.
+        self.drop_slot()
         self.keep_slot()
         how = ["--wal-method=stream", "--checkpoint=fast", "--no-password", f"--slot={self.params['slot']}"]
         self.run("pg_basebackup", f"--pgdata={fresh}", *how, f"--dbname={self.params['connection']}")

@@ -13,8 +13,10 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_replicati
     decide,
     held,
     overtaken,
+    parted,
     password_line,
     position,
+    timeline_at,
 )
 
 SAID = """\
@@ -28,8 +30,10 @@ Latest checkpoint's TimeLineID:       2
 HERE = Data("7571234567890123456", 2, "0/3000060", shut_down=True)
 
 
-def action(system: str = "another", empty: bool = False, rebuild: bool = False, rejoin: bool = False) -> str:
-    return decide(HERE, empty, "db1", system, rebuild, rejoin)
+def action(
+    system: str = "another", empty: bool = False, rebuild: bool = False, rejoin: bool = False, replica: bool = False
+) -> str:
+    return decide(HERE, empty, "db1", system, rebuild, rejoin, replica)
 
 
 def test_a_directory_says_what_it_is() -> None:
@@ -55,6 +59,48 @@ def test_databases_of_others_are_not_lost_unasked() -> None:
     with pytest.raises(ValueError, match="has databases of its own, which are not those of db1"):
         action(rejoin=True)
     assert action(rebuild=True) == CLONE
+
+
+def test_a_replica_gives_up_what_its_primary_has_not_only_when_asked() -> None:
+    with pytest.raises(ValueError, match="has copied what db1 has not"):
+        action(HERE.system, replica=True, rejoin=True)
+    assert action(HERE.system, replica=True, rebuild=True) == CLONE
+    # The primary was made anew, and the replica alone still has the data.
+    with pytest.raises(ValueError, match="has databases of its own, which are not those of db1"):
+        action(replica=True, rejoin=True)
+
+
+HISTORY = "00000003.history|1\t0/3000060\tno recovery target specified\n\n2\t0/5000000\tbefore 2026-03-01\n"
+
+
+@pytest.mark.parametrize(
+    ("timeline", "place", "primary", "history", "expected"),
+    [
+        (1, "0/3000060", 3, HISTORY, False),  # exactly where the primary went on as another
+        (1, "0/3000061", 3, HISTORY, True),
+        (2, "0/4FFFFFF", 3, HISTORY, False),
+        (2, "0/6000000", 3, HISTORY, True),
+        (3, "0/9000000", 3, HISTORY, False),
+        (2, "0/3000061", 1, "", True),  # the primary went back to the timeline that the restore had left
+        (4, "0/1000000", 3, HISTORY, True),
+        (0, "0/9000000", 3, HISTORY, False),  # not known
+    ],
+)
+def test_a_replica_has_parted_from_its_primary(
+    timeline: int, place: str, primary: int, history: str, expected: bool
+) -> None:
+    assert parted(timeline, position(place), primary, history) is expected
+
+
+def test_segments_say_on_which_timeline_a_place_was_reached() -> None:
+    size = 16 << 20
+    segments = ["000000010000000000000003", "000000020000000000000003", "000000020000000000000004"]
+    assert timeline_at(segments, position("0/3000060"), size) == 2
+    assert timeline_at(segments[:1], position("0/3000060"), size) == 1
+    # A record that ends where a segment does was in the one before.
+    assert timeline_at(segments[:1], position("0/4000000"), size) == 1
+    assert timeline_at(segments, position("0/9000000"), size) == 0
+    assert timeline_at(["0000000100000002000000FF"], position("2/FF000028"), size) == 1
 
 
 def test_places_in_the_log_can_be_compared() -> None:

@@ -28,9 +28,11 @@ class Machine:
     def __init__(self, data: Path) -> None:
         self.data = data
         self.replica = False
-        self.streaming = True
+        self.streaming = self.recovers = True
         self.empty = True
         self.primary_system = "1"
+        self.primary_timeline = 1
+        self.replayed = "0/3000060"
         self.broken = ""
         self.done: list[str] = []
 
@@ -43,6 +45,8 @@ class Machine:
             return []
         if "NOT pg_is_in_recovery" in question:
             return [not self.replica]
+        if question == postgres_replication.REPLAYED:
+            return [[self.replayed, 16 << 20, ["000000010000000000000003"]]]
         return [self.streaming if question == postgres_replication.STREAMING else self.empty]
 
     def is_replica(self) -> bool:
@@ -55,11 +59,17 @@ class Machine:
         if program == "pg_controldata":
             return CONTROL.format(state="shut down" if "stop" in self.done else "in production")
         if program == "psql":
-            return {"SHOW": "off", "IDEN": f"{self.primary_system}|1|0/0|"}.get(words[3][10:14], "")
+            said = {
+                "SHOW": "off",
+                "IDEN": f"{self.primary_system}|{self.primary_timeline}|0/0|",
+                "TIME": "00000002.history|1\t0/3000060\tno recovery target specified",
+            }
+            return said.get(words[3][10:14], "")
         if program == "pg_basebackup":
             fresh = Path(words[1].partition("=")[2])
             fresh.mkdir()
             (fresh / "copied").touch()
+            self.streaming = self.recovers
         self.done.append(program)
         return ""
 
@@ -107,7 +117,7 @@ def test_an_empty_server_is_filled_and_its_own_directory_goes(run: Run, machine:
 
 
 def test_a_copy_that_does_not_follow_says_why_by_its_log(run: Run, machine: Machine) -> None:
-    machine.streaming = False
+    machine.streaming = machine.recovers = False
     assert "was to copy db1 within 0 s: no such timeline" in follow(run, machine)["msg"]
 
 
@@ -142,6 +152,32 @@ def test_a_replica_is_left_alone(run: Run, machine: Machine) -> None:
     assert follow(run, machine)["changed"]  # its password was new
     assert not follow(run, machine)["changed"]
     assert machine.done == []
+
+
+@pytest.mark.parametrize("replayed", ["0/2000060", "0/3000060"])
+def test_a_replica_that_comes_to_where_its_primary_went_on_is_left_alone(
+    run: Run, machine: Machine, replayed: str
+) -> None:
+    machine.replica, machine.streaming, machine.empty, machine.primary_timeline = True, False, False, 2
+    machine.replayed = replayed
+    assert follow(run, machine)["action"] == "keep"
+
+
+def test_a_replica_of_a_restored_primary_is_filled_anew_only_when_asked(run: Run, machine: Machine) -> None:
+    machine.replica, machine.streaming, machine.empty, machine.primary_timeline = True, False, False, 2
+    machine.replayed = "0/3000061"
+    assert "this replica has copied what db1 has not" in follow(run, machine, rejoin=True)["msg"]
+    assert (machine.files, machine.done) == (["own"], [])
+    assert follow(run, machine, rebuild=True)["action"] == "clone"
+    assert machine.directories == ["main", "main.before"]
+    # In the same run as others that are filled anew, one that follows is not.
+    assert follow(run, machine, rebuild=True)["action"] == "keep"
+
+
+def test_a_replica_without_the_log_it_wants_is_filled_anew_when_asked(run: Run, machine: Machine) -> None:
+    machine.replica, machine.streaming, machine.empty = True, False, False
+    assert follow(run, machine)["action"] == "keep"
+    assert follow(run, machine, rebuild=True)["action"] == "clone"
 
 
 def test_check_mode_does_nothing(run: Run, machine: Machine) -> None:
