@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import subprocess
 import typing as t
@@ -20,12 +21,27 @@ def run(*command: str | Path) -> int:
     return subprocess.run(command, check=False, capture_output=True, cwd="/").returncode
 
 
+def flipped(content: bytes) -> bytes:
+    middle = len(content) // 2
+    return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
+
+
 def flip(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.seek(path.stat().st_size // 2)
-        byte = file.read(1)
-        file.seek(-1, 1)
-        file.write(bytes([byte[0] ^ 255]))
+    path.write_bytes(flipped(path.read_bytes()))
+
+
+def pgbackrest(*words: str, put: bytes | None = None) -> bytes:
+    command = ["runuser", "-u", "postgres", "--", "pgbackrest", *words]
+    return subprocess.run(command, check=True, input=put, capture_output=True, cwd="/").stdout
+
+
+def flip_away() -> t.Callable[[], object]:
+    """In the second repository, wherever that is. Returns what puts it right again."""
+    listed = json.loads(pgbackrest("--repo=2", "--recurse", "--output=json", "repo-ls", "backup/main"))
+    path = "backup/main/" + max(fnmatch.filter(listed, "*F/bundle/*"))
+    was = pgbackrest("--repo=2", "--raw", "repo-get", path)
+    pgbackrest("--repo=2", "--raw", "repo-put", path, put=flipped(was))
+    return lambda: pgbackrest("--repo=2", "--raw", "repo-put", path, put=was)
 
 
 def newest(pattern: str) -> Path:
@@ -33,11 +49,9 @@ def newest(pattern: str) -> Path:
 
 
 def segment() -> Path:
-    """One that the newest backup needs; marks of backups in the second repository lie in the archive as well."""
-    info = ["runuser", "-u", "postgres", "--", "pgbackrest", "--stanza=main", "--repo=1", "--output=json", "info"]
-    said = subprocess.run(info, check=True, capture_output=True, cwd="/").stdout
-    start = json.loads(said)[0]["backup"][-1]["archive"]["start"]
-    return next(REPOSITORY.glob(f"archive/main/*/*/{start}-*"))
+    """One that the newest backup needs."""
+    newest_backup = json.loads(pgbackrest("--stanza=main", "--repo=1", "--output=json", "info"))[0]["backup"][-1]
+    return next(REPOSITORY.glob(f"archive/main/*/*/{newest_backup['archive']['start']}-*"))
 
 
 # What is done, and words of what is to be told of it.
@@ -47,18 +61,21 @@ DAMAGES: dict[str, t.Callable[[], object]] = {
     "is not in the repository any more": lambda: run("rm", "-r", newest("backup/main/*I")),
     "are whole": lambda: flip(segment()),
     "WAL written meanwhile is missing": lambda: segment().unlink(),
-    "repository 2": lambda: flip(newest("second/backup/main/*F/bundle/*")),
+    "repository 2": flip_away,
 }
 NO_COPY = ("are whole", "repository 2")  # of the set is damaged then: what is told is all there is
 
 
 def main() -> None:
+    while not list(REPOSITORY.glob("backup/main/*I")):
+        if run("evenkeel-backup", "job", "cluster", "--wait") != 0:
+            raise SystemExit("a backup fails before anything is damaged")
     places = {REPOSITORY: SAVED, KNOWN: KNOWN_SAVED}
     for place, saved in places.items():
         run("cp", "--archive", place, saved)
     missed = []
     for words, damage in DAMAGES.items():
-        damage()
+        repair = damage()
         status = run("evenkeel-backup", "job", "cluster", "--wait")
         told = json.loads(RECORD.read_text())["message"]
         text = METRICS.read_text()
@@ -71,6 +88,8 @@ def main() -> None:
             # The directory itself is mounted where the server sees it.
             run("find", place, "-mindepth", "1", "-delete")
             run("cp", "--archive", f"{saved}/.", place)
+        if callable(repair):
+            repair()
     run("rm", "-r", *places.values())
     if missed:
         raise SystemExit("; ".join(missed))

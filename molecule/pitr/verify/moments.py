@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from datetime import UTC, datetime
 
 sys.path.insert(0, "/usr/local/lib/evenkeel-backup/current")
@@ -15,6 +17,8 @@ from evenkeel_backup import restore_cluster, settings
 
 HERE = settings.read()
 CONFIRM = f"--confirm={HERE.host}/cluster"
+PSQL = ("runuser", "-u", "postgres", "--", "psql", "-XAtq", "--dbname=notes")
+LONGEST_GAP = 15.0
 
 
 def ask(*command: str) -> str:
@@ -22,7 +26,7 @@ def ask(*command: str) -> str:
 
 
 def psql(sql: str) -> str:
-    return ask("runuser", "-u", "postgres", "--", "psql", "-XAtq", "--dbname=notes", f"--command={sql}")
+    return ask(*PSQL, f"--command={sql}")
 
 
 def expect(what: str, found: object, wanted: object) -> None:
@@ -56,6 +60,42 @@ def killed_at(victim: str, after: bool, moment: str) -> None:
     expect(f"{victim} was to be the end of the restore", os.WIFSIGNALED(status), True)
 
 
+class Service(threading.Thread):
+    """Somebody who asks all the time, and counts for how long there is no answer."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.gaps: list[float] = []
+        self.done = threading.Event()
+
+    def run(self) -> None:
+        answered, failed = time.monotonic(), False
+        while not self.done.wait(0.05):
+            asked = subprocess.run([*PSQL, "--command=SELECT 1"], check=False, capture_output=True, cwd="/")
+            if asked.returncode == 0:
+                if failed:
+                    self.gaps.append(round(time.monotonic() - answered, 3))
+                answered = time.monotonic()
+            failed = asked.returncode != 0
+
+    def stop(self) -> list[float]:
+        self.done.set()
+        self.join()
+        return self.gaps
+
+
+def refused(moment: str) -> None:
+    """What was restored does not start, so what was live comes back."""
+    psql("ALTER SYSTEM SET shared_buffers = '1TB'")
+    ask("evenkeel-backup", "job", "cluster", "--wait")
+    psql("ALTER SYSTEM RESET shared_buffers")
+    psql("INSERT INTO marker VALUES (1002)")
+    done = subprocess.run(
+        ["evenkeel-backup", "restore", "cluster", "--from", moment, CONFIRM], check=False, capture_output=True, cwd="/"
+    )
+    expect("a restore of what does not start", (done.returncode != 0, rows()), (True, "1002"))
+
+
 def main() -> None:
     ask("evenkeel-backup", "job", "cluster", "--wait")
     ask("evenkeel-backup", "job", "restore-test", "--wait")
@@ -76,7 +116,11 @@ def main() -> None:
     plan = json.loads(ask("evenkeel-backup", "restore", "database", "--from", moment, "--plan"))
     expect("what has to be confirmed", plan["confirm"], CONFIRM.partition("=")[2])
     expect("what would be replaced", "notes" in plan["sets"][0]["live"]["databases"], True)
+    service = Service()
+    service.start()
     report = json.loads(ask("evenkeel-backup", "restore", "database", "--from", moment, CONFIRM))["restored"][0]
+    gaps = service.stop()
+    expect("a service has one gap, and no long one", (len(gaps), max(gaps) < LONGEST_GAP), (1, True))
     expect("restored", (rows(), there("later")), ("1000", False))
     left = psql("SELECT count(*) FROM pg_settings WHERE name ~ '^recovery_target' AND source = 'configuration file'")
     expect("settings of the recovery that are left", left, "0")
@@ -90,11 +134,13 @@ def main() -> None:
     expect("restored once more", rows(), "1001")
     ask("evenkeel-backup", "discard", "cluster", CONFIRM)
     ask("evenkeel-backup", "job", "archive", "--wait")
+    refused("latest")
+    ask("evenkeel-backup", "discard", "cluster", CONFIRM)
     ask("evenkeel-backup", "job", "cluster", "--wait")
     ask("evenkeel-backup", "job", "restore-test", "--wait")
     beside = [name for name in os.listdir(restore_cluster.postgres.declared(5432).data.parent) if name != "main"]
     expect("directories that are left", beside, [])
-    print(json.dumps(report))
+    print(json.dumps({**report, "gap": gaps[0]}))
 
 
 main()

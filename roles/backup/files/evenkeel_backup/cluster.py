@@ -173,12 +173,14 @@ def restore(data: object, label: str, number: int, *how: str) -> None:
 def watch(settings: Settings, say: Say) -> tuple[str, str]:
     """See that what is written is archived, and write down how far behind that is."""
     server = postgres.running(settings.postgres_port)
-    seen: dict[str, t.Any] = json.loads(server.ask(sql.ARCHIVE)[0])
-    problem = unarchived(seen) or wal.problem(seen["lag"], seen["timeout"], seen["failing"] or "", settings.rpo)
-    outcome = "failed"
+    seen = on_its_way(server)
+    outcome, problem = "failed", unarchived(seen)
     try:
         if not problem:
-            pgbackrest.run("stanza-create")
+            begin(settings, server)
+            seen = on_its_way(server)
+            problem = wal.problem(seen["lag"], seen["timeout"], seen["failing"] or "", settings.rpo)
+        if not problem:
             problem = dropped(settings, seen["last"] or "")
     except BackupError as exc:
         outcome, problem = exc.outcome, str(exc)
@@ -189,6 +191,27 @@ def watch(settings: Settings, say: Say) -> tuple[str, str]:
         say(WARNING, f"{CLUSTER}: {problem}")
         return outcome, f"{CLUSTER}: {problem}"
     return "ok", ""
+
+
+def on_its_way(server: postgres.Server) -> dict[str, t.Any]:
+    return dict(json.loads(server.ask(sql.ARCHIVE)[0]))
+
+
+def begin(settings: Settings, server: postgres.Server) -> None:
+    """Have each repository take WAL, but not that of a server which only stands where another was."""
+    ours = int(server.ask(sql.SYSTEM)[0])
+    systems = {number: pgbackrest.info(number).system for number in settings.repositories}
+    for number, system in systems.items():
+        if system not in (0, ours):
+            raise BackupError(
+                f"repository {number} is that of another server: its system identifier is {system}, and that of the "
+                f"one here {ours}. If the one here was made anew, have the other restored over it: "
+                f"evenkeel-backup restore {CLUSTER}{' --remote' if number != FIRST else ''}. Otherwise give it a "
+                "repository of its own"
+            )
+    if 0 in systems.values():  # only then: it fails while a backup is being taken
+        pgbackrest.run("stanza-create")
+        pgbackrest.run("check")  # Postgres has tried before, and failed; now it tries again
 
 
 def unarchived(seen: t.Mapping[str, t.Any]) -> str:

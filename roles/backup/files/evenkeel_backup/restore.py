@@ -45,7 +45,7 @@ class Report:
     counts: dict[str, int] = field(default_factory=dict)
     aside: list[str] = field(default_factory=list)
     safety: str = ""
-    replicas: list[str] = field(default_factory=list)  # of what was live, which have to be filled anew
+    left: list[str] = field(default_factory=list)  # to be done by whoever restores
 
 
 @dataclass
@@ -244,7 +244,11 @@ def undo_database(settings: Settings, name: str, aside: str) -> list[str]:
 
 
 def exchange(one: Path, other: Path) -> None:
-    """Two names swap what they stand for, in one step of the kernel."""
+    """Two names swap what they stand for, in one step of the kernel. Where one is lost, the other takes its place."""
+    if not os.path.lexists(one):
+        other.rename(one)
+        repository.sync_directory(one.parent)
+        return
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) != 0:
         error = ctypes.get_errno()
@@ -319,12 +323,10 @@ def prepare_files(restore: Restore) -> None:
 def switch_files(restore: Restore) -> None:
     for path in map(Path, restore.of.facts["paths"]):
         made = beside(path, restore.stamp)
-        if os.path.lexists(path):
-            exchange(path, made)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        exchange(path, made)
+        if os.path.lexists(made):
             restore.report.aside.append(str(made))
-        else:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            made.rename(path)
 
 
 STEPS: dict[str, dict[str, Step]] = {

@@ -88,10 +88,12 @@ def same_system(data: Path, number: int) -> bool:
 
 
 def control(data: Path) -> dict[str, str]:
-    """What pg_controldata knows; nothing where the directory is lost."""
+    """What pg_controldata knows; nothing where the directory is lost or damaged."""
     if not (data / "PG_VERSION").exists():
         return {}
-    return wal.control(commands.run([postgres.programs_for(data) / "pg_controldata", data], user=postgres.USER))
+    # It fails where the directory is damaged, which is as good as lost.
+    program = postgres.programs_for(data) / "pg_controldata"
+    return wal.control(commands.run([program, data], user=postgres.USER, accept=(0, 1)))
 
 
 def plan(settings: Settings, name: str, wanted: str, remote: bool) -> dict[str, t.Any]:
@@ -118,9 +120,17 @@ def plan(settings: Settings, name: str, wanted: str, remote: bool) -> dict[str, 
 def check(restore: Restore) -> None:
     if any((restore.data / "pg_tblspc").glob("*")):
         raise BackupError(f"{restore.data} has tablespaces, which this program cannot restore beside the live ones")
+    if restore.data.is_mount():
+        raise BackupError(
+            f"{restore.data} is a file system of its own, with which no directory beside it can change places; "
+            "mount it one directory further up"
+        )
     server = live(restore.settings)
     if server and server.ask(sql.RECOVERING) == ["t"]:
         raise BackupError("this server is a replica: restore on its primary")
+    if not restore.data.parent.exists():
+        owner = [f"--owner={postgres.USER}", f"--group={postgres.USER}"]
+        commands.run(["install", "--directory", *owner, *restore.data.parents[1::-1]])
     needed = int(MARGIN * restore.target.backup.bytes)
     room = repository.free_bytes(restore.data.parent) - restore.settings.reserve
     if room < needed:
@@ -180,16 +190,32 @@ def switch(restore: Restore) -> None:
     server = live(restore.settings)
     replicas = server.ask(sql.REPLICAS) if server else []
     aside = beside(restore.data, restore.stamp)
+    restored = restore.new.stat().st_ino
+    if restore.data.is_dir() and not any(restore.data.iterdir()):
+        restore.data.rmdir()  # as good as lost, and nothing to go back to
     restore.new.rename(aside)
-    exchange(restore.settings, aside)
     restore.report.aside = [str(aside)]
+    try:
+        exchange(restore.settings, aside)
+    except BackupError:
+        if restore.data.exists() and restore.data.stat().st_ino == restored:
+            go_back(restore)
+        raise
+    if not aside.exists():
+        restore.report.aside = []  # there was nothing to set aside
+    restore.report.left = [f"take a backup: evenkeel-backup job {CLUSTER}"]
     if replicas:
-        restore.say(
-            WARNING,
-            f"{CLUSTER}: {', '.join(replicas)} copied what is not live any more; have them filled anew "
-            "by the role postgres, with -e '{postgres_rebuild: true}'",
+        restore.report.left.append(
+            f"{', '.join(replicas)} copied what is not live any more: have the role postgres fill them anew, "
+            "with -e '{postgres_rebuild: true}'"
         )
-    restore.report.replicas = replicas
+
+
+def go_back(restore: Restore) -> None:
+    """What was live comes back, if there was anything."""
+    aside = Path(restore.report.aside[0])
+    if (aside / "PG_VERSION").exists():
+        exchange(restore.settings, aside)
 
 
 def exchange(settings: Settings, other: Path) -> None:
@@ -206,7 +232,7 @@ def probe(restore: Restore) -> None:
         if found != restore.report.counts:
             raise DamagedError(f"after the switch there are {found} tables instead of {restore.report.counts}")
     except BackupError:
-        exchange(restore.settings, Path(restore.report.aside[0]))
+        go_back(restore)
         raise
 
 
@@ -254,7 +280,9 @@ def run(
             at = time.monotonic()
             action(restore)
             report.steps[step] = round(time.monotonic() - at, 3)
-    say(INFO, f"{name}: {backup.id} is live, with its WAL; aside: {', '.join(report.aside)}")
+    say(INFO, f"{name}: {backup.id} is live, with its WAL; aside: {', '.join(report.aside) or 'nothing'}")
+    for one in report.left:
+        say(WARNING, f"{name}: {one}")
     return asdict(report)
 
 
@@ -266,6 +294,8 @@ def undo(settings: Settings, name: str, say: Say) -> list[str]:
     aside = standing_beside([postgres.declared(settings.postgres_port).data])
     if not aside:
         raise BackupError(f"{name}: nothing stands aside, so there is nothing to go back to")
+    if not (Path(aside[-1]) / "PG_VERSION").exists():
+        raise BackupError(f"{name}: {aside[-1]} is no data directory, so there is nothing to go back to")
     exchange(settings, Path(aside[-1]))
     recovered(settings)
     say(WARNING, f"{name}: went back; what was live stands aside as {aside[-1]}")

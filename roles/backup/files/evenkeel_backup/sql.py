@@ -48,6 +48,7 @@ SELECT CASE WHEN NOT pg_is_in_recovery() THEN 'leads'
 DATABASES = "SELECT datname FROM pg_database WHERE datallowconn ORDER BY 1;"
 REPLICAS = "SELECT application_name FROM pg_stat_replication ORDER BY 1;"
 TABLES = "SELECT count(*) FROM pg_class WHERE relkind = 'r';"
+SYSTEM = "SELECT system_identifier FROM pg_control_system();"
 SEGMENT = "SELECT pg_size_bytes(current_setting('wal_segment_size'));"
 
 # How it goes with the WAL on its way to the archive.
