@@ -33,7 +33,7 @@ PLAY_SECONDS = 900
 PATIENCE = 60
 DOWN = '{__name__=~"up|nginx_up|pg_up|redis_up|probe_success"} == 0'
 
-PID = "systemctl show --property=MainPID --value {name}@blue {name}@green | grep -vx 0"
+PID = "systemctl show --property=MainPID --value {name}@blue {name}@green | grep '^[1-9]'"
 ASK = "import urllib.request, sys; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())"
 
 
