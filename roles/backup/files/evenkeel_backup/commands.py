@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 import typing as t
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from evenkeel_backup.outcome import BackupError
 
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
 LONGEST_MESSAGE = 2000
+CHUNK = 1 << 20
+SECONDS_TO_GROW = 0.02
 
 
 def identity(user: str) -> dict[str, t.Any]:
@@ -55,7 +58,27 @@ def run(
             f"{words[0]} cannot be run: {exc}; run the role backup, which installs what it needs"
         ) from exc
     if done.returncode not in accept:
-        said = (done.stderr or done.stdout or b"").decode(errors="replace").strip() or "it said nothing"
-        name = words[words.index("--") + 1] if words[0] == "prlimit" else words[0]
-        raise BackupError(f"{Path(name).name} failed with status {done.returncode}: {said[-LONGEST_MESSAGE:]}")
+        raise BackupError(failure(words, done.returncode, done.stderr or done.stdout or b""))
     return (done.stdout or b"").decode(errors="replace")
+
+
+def failure(words: t.Sequence[str], status: int, said: bytes) -> str:
+    name = words[words.index("--") + 1] if words[0] == "prlimit" else words[0]
+    text = said.decode(errors="replace").strip() or "it said nothing"
+    return f"{Path(name).name} failed with status {status}: {text[-LONGEST_MESSAGE:]}"
+
+
+def follow(path: Path, is_whole: t.Callable[[], bool], reader: t.IO[bytes]) -> None:
+    """Give a file to who reads it while it is still written. Who stops reading is not waited for."""
+    try:
+        with path.open("rb") as file:
+            while True:
+                whole = is_whole()  # asked first: what is there then is all there will be
+                while chunk := file.read(CHUNK):
+                    reader.write(chunk)
+                reader.flush()
+                if whole:
+                    return
+                time.sleep(SECONDS_TO_GROW)
+    except BrokenPipeError:
+        return

@@ -68,9 +68,9 @@ class Server:
         said = self.run("psql", "-XAtq", "--set=ON_ERROR_STOP=1", f"--dbname={database}", text=script)
         return [line for line in said.splitlines() if line]
 
-    def start(self, name: str, *words: str, **how: t.Any) -> subprocess.Popen[bytes]:
+    def start(self, command: t.Sequence[str], **how: t.Any) -> subprocess.Popen[bytes]:
         environment = {**commands.ENVIRONMENT, **self.environment}
-        return subprocess.Popen(self.program(name, *words), cwd="/", env=environment, **commands.identity(USER), **how)
+        return subprocess.Popen(command, cwd="/", env=environment, **commands.identity(USER), **how)
 
     def has(self, database: str) -> bool:
         return bool(self.ask(f"SELECT 1 FROM pg_database WHERE datname = {sql.literal(database)};"))
@@ -116,10 +116,8 @@ def snapshot(server: Server, database: str) -> t.Iterator[tuple[str, dict[str, t
     The counting goes on in the server while the caller dumps.
     """
     with tempfile.TemporaryFile() as errors:
-        session = server.start(
-            "psql", "-XAtq", "--set=ON_ERROR_STOP=1", f"--dbname={database}",
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
-        )  # fmt: skip
+        words = server.program("psql", "-XAtq", "--set=ON_ERROR_STOP=1", f"--dbname={database}")
+        session = server.start(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors)
         if session.stdin is None or session.stdout is None:
             raise BackupError("psql was started without pipes")
         answers = session.stdout
@@ -152,25 +150,50 @@ def dump_name(database: str) -> str:
 
 def dump(server: Server, database: str, made: Path, most_bytes: int, passwords: bool) -> dict[str, t.Any]:
     """Dump a database and the server's users; return the facts that a restore has to reproduce."""
-    with snapshot(server, database) as (name, facts, counts), (made / dump_name(database)).open("wb") as file:
+    with snapshot(server, database) as (name, facts, counts):
         words = ["--format=custom", f"--snapshot={name}", f"--dbname={database}"]
-        write(server, server.program("pg_dump", *words), file, most_bytes)
+        write_and_read(server, server.program("pg_dump", *words), made / dump_name(database), most_bytes)
         facts["rows"] = counts()
     with (made / GLOBALS).open("wb") as file:
         words = ["--globals-only"] if passwords else ["--globals-only", "--no-role-passwords"]
-        write(server, server.program("pg_dumpall", *words), file, most_bytes)
+        users = commands.limited(server.program("pg_dumpall", *words), most_bytes)
+        commands.run(users, user=USER, stdout=file, environment=server.environment)
     return facts
 
 
-def write(server: Server, command: t.Sequence[str], file: t.IO[bytes], most_bytes: int) -> None:
-    limited = commands.limited(command, most_bytes)
-    commands.run(limited, user=USER, stdout=file, environment=server.environment)
+def write_and_read(server: Server, command: t.Sequence[str], path: Path, most_bytes: int) -> None:
+    """Write a dump, and read every byte of it while it grows: a listing alone would accept one that is cut short.
+
+    It is a file, not a pipe, because at its end pg_dump goes back to note where each table begins; without that no
+    restore could load several at once.
+    """
+    writing = commands.limited(command, most_bytes)
+    reading = server.program("pg_restore", "--file=/dev/null")
+    with path.open("wb") as file, tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as found:
+        writer = server.start(writing, stdout=file, stderr=said)
+        reader = server.start(reading, stdin=subprocess.PIPE, stderr=found)
+        try:
+            if reader.stdin is None:
+                raise BackupError("pg_restore was started without a pipe")
+            commands.follow(path, lambda: writer.poll() is not None, reader.stdin)
+            for program, words, words_of, wrong in (
+                (writer, writing, said, BackupError),
+                (reader, reading, found, DamagedError),
+            ):
+                program.communicate()
+                words_of.seek(0)
+                if program.returncode:
+                    raise wrong(commands.failure(words, program.returncode, words_of.read()))
+        finally:
+            for program in (writer, reader):
+                program.kill()
+                program.communicate()
 
 
 def read(database: str, made: Path) -> None:
-    """Read every byte: a listing alone would accept a dump that was cut short."""
+    """Read what a dump of which every byte was read may still lack: its contents as they were written at its end."""
     with (made / dump_name(database)).open("rb") as file:
-        commands.run(["pg_restore", "--file=/dev/null"], user=USER, stdin=file)
+        commands.run(["pg_restore", "--list"], user=USER, stdin=file)
     text = (made / GLOBALS).read_text(encoding="utf-8", errors="replace")
     if GLOBALS_END not in text:
         raise DamagedError(f"{GLOBALS} does not say at its end that it is complete")
