@@ -78,6 +78,9 @@ class Server:
     def counts(self, database: str) -> dict[str, int]:
         return counted(self.ask(sql.NO_TIMEOUTS + sql.COUNTS, database))
 
+    def readable_tables(self, database: str) -> set[str]:
+        return set(counted(self.ask(sql.FIRST_ROWS, database)))
+
 
 def counted(lines: t.Iterable[str]) -> dict[str, int]:
     found: dict[str, int] = {}

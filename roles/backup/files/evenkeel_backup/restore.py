@@ -223,9 +223,9 @@ def probe_database(restore: Restore) -> None:
     """The live name answers with the restored tables; if not, what was live comes back."""
     server = server_of(restore)
     try:
-        found = set(server.counts(restore.what))
-        if found < set(restore.of.facts["rows"]):
-            raise DamagedError(f"after the switch {restore.what} lacks tables that the backup has")
+        lacking = set(restore.of.facts["rows"]) - server.readable_tables(restore.what)
+        if lacking:
+            raise DamagedError(f"after the switch {restore.what} lacks tables: {', '.join(sorted(lacking))}")
     except BackupError:
         if restore.report.aside:
             undo_database(restore.settings, restore.name, restore.report.aside[0])

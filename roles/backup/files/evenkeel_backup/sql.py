@@ -29,9 +29,14 @@ SELECT json_build_object(
 FROM pg_database d WHERE datname = current_database();
 """
 
-# One statement for each table with rows of its own that a dump holds: members of extensions are not dumped.
-COUNTS = r"""
-SELECT format('SELECT json_build_object(%L, count(*)) FROM ONLY %I.%I', nspname || '.' || relname, nspname, relname)
+
+def of_each_table(rows: str) -> str:
+    """How many rows there are of each table that has some of its own and that a dump holds; `rows` is what to count.
+
+    Members of extensions are not dumped.
+    """
+    return rf"""
+SELECT format('SELECT json_build_object(%L, count(*)) FROM {rows}', nspname || '.' || relname, nspname, relname)
 FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
 WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT LIKE 'pg\_%' AND nspname <> 'information_schema'
   AND NOT EXISTS (
@@ -39,6 +44,11 @@ WHERE relkind = 'r' AND relpersistence <> 't' AND nspname NOT LIKE 'pg\_%' AND n
 ORDER BY 1
 \gexec
 """
+
+
+COUNTS = of_each_table("ONLY %I.%I")
+# Enough to see that a table is there and can be read.
+FIRST_ROWS = of_each_table("(SELECT FROM ONLY %I.%I LIMIT 1) AS first")
 
 RECOVERING = "SELECT pg_is_in_recovery();"
 ROLE = """
