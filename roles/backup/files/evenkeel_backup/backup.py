@@ -49,9 +49,14 @@ def back_up(settings: Settings, say: Say, names: t.Sequence[str] = ()) -> tuple[
     return run.result
 
 
+def takes_turns(settings: Settings, name: str) -> bool:
+    """Whether the set is that of whoever leads; other sets are each host's own."""
+    return settings.only_leader and sets.kind(name)[0] == "database"
+
+
 def left_to_leader(settings: Settings, name: str) -> bool:
     """Whether another host backs the set up, because it leads and this one copies it."""
-    if not settings.only_leader or sets.kind(name)[0] != "database":
+    if not takes_turns(settings, name):
         return False
     role = postgres.running(settings.postgres_port).ask(sql.ROLE)[0]
     if role == "waits":

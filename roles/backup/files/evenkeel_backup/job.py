@@ -21,7 +21,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from evenkeel_backup import backup, cluster, keep, metrics, outcome, repository, runs, schedule, sets
+from evenkeel_backup import backup, cluster, keep, metrics, outcome, repository, runs, schedule
 from evenkeel_backup import settings as settings_module
 from evenkeel_backup.outcome import EXIT, BackupError, EndedError, Record, SkippedError, TimedOutError
 from evenkeel_backup.settings import Job, Settings
@@ -239,7 +239,7 @@ def collect_set(seen: metrics.Metrics, settings: Settings, name: str, now: float
     fine = [found for found in every if found.good]
     newest = fine[-1].of if fine else None
     left = left_to_leader(settings, name)
-    if settings.only_leader and sets.kind(name)[0] == "database":
+    if backup.takes_turns(settings, name):
         seen.add("evenkeel_backup_left", left, set=name)
     if not left:  # else what is here is old, as it should be
         seen.add("evenkeel_backup_taken_timestamp_seconds", newest.taken if newest else 0, set=name)

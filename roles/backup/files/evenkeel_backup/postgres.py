@@ -179,14 +179,14 @@ def write_and_read(server: Server, command: t.Sequence[str], path: Path, most_by
             if reader.stdin is None:
                 raise BackupError("pg_restore was started without a pipe")
             commands.follow(path, lambda: writer.poll() is not None, reader.stdin)
-            for program, words, words_of, wrong in (
-                (writer, writing, said, BackupError),
-                (reader, reading, found, DamagedError),
-            ):
-                program.communicate()
-                words_of.seek(0)
-                if program.returncode:
-                    raise wrong(commands.failure(words, program.returncode, words_of.read()))
+            writer.wait()  # who reads may have given up before
+            reader.communicate()
+            said.seek(0)
+            found.seek(0)
+            if writer.returncode:
+                raise BackupError(commands.failure(writing, writer.returncode, said.read()))
+            if reader.returncode:
+                raise DamagedError(commands.failure(reading, reader.returncode, found.read()))
         finally:
             for program in (writer, reader):
                 program.kill()
