@@ -163,7 +163,7 @@ def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path,
             shutil.copyfile(source.path / one.name, clear)
         else:
             fetch(settings, name, source, one, clear, identity)
-        if repository.sum_of(clear) != one.clear:
+        if not repository.holds(clear, one.clear):
             raise DamagedError(f"{name} {of.id}: {one.name} is not what was backed up; try another backup")
     sets.own_by(sets.kind(name)[0], place)
 
@@ -176,7 +176,7 @@ def fetch(settings: Settings, name: str, source: Backup | Manifest, one: Artifac
     else:
         with path.open("wb") as file:
             Remote(settings).fetch(name, f"{source.id}/{stored}", file)
-    if repository.sum_of(path) != expected:
+    if not repository.holds(path, expected):
         raise DamagedError(f"{name} {source.id}: {stored} is not what was stored; try another backup")
     if one.sealed:
         with clear.open("wb") as file:

@@ -16,7 +16,9 @@ import shutil
 import time
 import typing as t
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from evenkeel_backup import backup, commands, files, manifest, postgres, redis, repository, sets, sql
@@ -71,6 +73,10 @@ class Restore:
     @property
     def place(self) -> Path:
         return self.settings.work / "restore"
+
+    @cached_property
+    def server(self) -> postgres.Server:
+        return postgres.running(self.settings.postgres_port)
 
     @property
     def stamp(self) -> str:
@@ -148,16 +154,12 @@ def stage(restore: Restore) -> None:
 def save_live(restore: Restore) -> None:
     """An ordinary backup of what is live, before it is set aside."""
     of, what = sets.kind(restore.name)
-    if not restore.safety_copy or (of == "database" and not server_of(restore).has(what)):
+    if not restore.safety_copy or (of == "database" and not restore.server.has(what)):
         return
     restore.report.safety = backup.take(restore.settings, restore.name, restore.say, safety=True).id
 
 
 # ---- databases
-
-
-def server_of(restore: Restore) -> postgres.Server:
-    return postgres.running(restore.settings.postgres_port)
 
 
 def new_name(restore: Restore) -> str:
@@ -166,13 +168,13 @@ def new_name(restore: Restore) -> str:
 
 def refuse_replica(restore: Restore) -> None:
     sql.beside(restore.what, "old", restore.stamp)  # refuses a name that is too long
-    if server_of(restore).ask("SELECT pg_is_in_recovery();") == ["t"]:
+    if restore.server.ask("SELECT pg_is_in_recovery();") == ["t"]:
         raise BackupError("this server is a replica: restore on its primary")
 
 
 def sweep_databases(restore: Restore) -> None:
     """What restores left that were killed; nobody ever used these databases."""
-    server = server_of(restore)
+    server = restore.server
     ours = re.compile(re.escape(restore.what) + r"__new_\d{8}t\d{6}z")
     for name in server.ask("SELECT datname FROM pg_database;"):
         if ours.fullmatch(name):
@@ -180,28 +182,29 @@ def sweep_databases(restore: Restore) -> None:
 
 
 def load_database(restore: Restore) -> None:
-    server = server_of(restore)
+    server = restore.server
     facts = restore.of.facts
     if not server.ask(f"SELECT 1 FROM pg_roles WHERE rolname = {sql.literal(facts['owner'])};"):
         postgres.load_globals(server, restore.place)
     postgres.load(server, restore.place, restore.what, new_name(restore), facts, postgres.processors())
 
 
-def analyze_database(restore: Restore) -> None:
-    jobs = f"--jobs={postgres.processors()}"
-    server_of(restore).run("vacuumdb", "--analyze-only", "--quiet", jobs, f"--dbname={new_name(restore)}")
-
-
-def count_database(restore: Restore) -> None:
-    counts = server_of(restore).counts(new_name(restore))
-    problems = manifest.differences(restore.of.facts["rows"], counts)
+def examine_database(restore: Restore) -> None:
+    """Statistics, without which it would be slow when users come, and the counts: both read all of it, so at once."""
+    new = new_name(restore)
+    with ThreadPoolExecutor(max_workers=2) as both:
+        jobs = f"--jobs={postgres.processors()}"
+        analyzed = both.submit(restore.server.run, "vacuumdb", "--analyze-only", "--quiet", jobs, f"--dbname={new}")
+        counted = both.submit(restore.server.counts, new)
+    analyzed.result()
+    restore.report.counts = counted.result()
+    problems = manifest.differences(restore.of.facts["rows"], restore.report.counts)
     if problems:
         raise DamagedError(f"the restored database has other rows than the backup says: {'; '.join(problems)}")
-    restore.report.counts = counts
 
 
 def switch_database(restore: Restore) -> None:
-    server = server_of(restore)
+    server = restore.server
     aside = sql.beside(restore.what, "old", restore.stamp) if server.has(restore.what) else ""
     own = postgres.properties(server, restore.place, restore.what)
     rename(server, restore.what, aside, new_name(restore), own)
@@ -221,7 +224,7 @@ def rename(server: postgres.Server, live_name: str, aside: str, new: str, proper
 
 def probe_database(restore: Restore) -> None:
     """The live name answers with the restored tables; if not, what was live comes back."""
-    server = server_of(restore)
+    server = restore.server
     try:
         lacking = set(restore.of.facts["rows"]) - server.readable_tables(restore.what)
         if lacking:
@@ -336,8 +339,7 @@ STEPS: dict[str, dict[str, Step]] = {
         "stage": stage,
         "sweep": sweep_databases,
         "load": load_database,
-        "analyze": analyze_database,
-        "count": count_database,
+        "examine": examine_database,
         "save": save_live,
         "switch": switch_database,
         "probe": probe_database,
