@@ -6,6 +6,7 @@ fleet.py down NAME INVENTORY               remove the hosts, their network, thei
 
 from __future__ import annotations
 
+import fcntl
 import ipaddress
 import json
 import secrets
@@ -77,15 +78,20 @@ def ensure_network(name: str) -> ipaddress.IPv4Network:
         raise OSError(
             f"wanted to boot the fleet {name}, but the one that runs belongs to {owner}; remove it there first."
         )
-    if not found:
-        mtu = f"com.docker.network.driver.mtu={default_mtu()}"
+    return ipaddress.IPv4Network(found or new_network(name))
+
+
+def new_network(name: str) -> str:
+    mtu = f"com.docker.network.driver.mtu={default_mtu()}"
+    labels = ["--label", f"evenkeel.fleet={name}", "--label", f"evenkeel.checkout={CHECKOUT}"]
+    with Path(tempfile.gettempdir(), "evenkeel-networks.lock").open("w") as lock:
+        # What is free for one fleet is so for another that boots at the same moment.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         free = free_subnets()
         if not free:
             raise OSError("wanted a free /24 in 10.86.0.0/16 for the fleet, but routes of this machine cover them all.")
-        found = free[0]
-        labels = ["--label", f"evenkeel.fleet={name}", "--label", f"evenkeel.checkout={CHECKOUT}"]
-        run("docker", "network", "create", "--subnet", found, "-o", mtu, *labels, name)
-    return ipaddress.IPv4Network(found)
+        run("docker", "network", "create", "--subnet", free[0], "-o", mtu, *labels, name)
+    return free[0]
 
 
 # ---- hosts
