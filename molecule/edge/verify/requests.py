@@ -104,6 +104,11 @@ def test_an_unknown_host_gets_no_certificate() -> None:
         tls("unknown.test")
 
 
+@pytest.mark.parametrize("path", ["/", "/index.html", "/somewhere"])
+def test_what_a_front_end_lacks_is_not_found(path: str) -> None:
+    assert ask("bare.test", path)[0].status == 404
+
+
 def test_strict_headers() -> None:
     answer, _body = ask("strict.test")
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'self'; ")
