@@ -1,4 +1,7 @@
-"""Measure rollouts on fleets of containers: rollout.py [--hosts 3 10 30] boots each fleet in turn and prints a line."""
+"""Measure rollouts on fleets of containers: rollout.py [--hosts 3 10 30] boots each fleet in turn and prints a line.
+
+It ends with what is beyond its target, if anything is, and with 1 then.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +55,12 @@ COLUMNS = {
     "tasks/batch": "{:.1f}",
     "undo s": "{:.1f}",
 }
+
+FEW, MANY = 3, 30
+# The most that a figure may be: of any fleet, of one of few hosts, and the update of one of many in updates of those.
+TARGETS = {"tasks/host": 10.0}
+TARGETS_OF_FEW = {"overhead s": 3.0, "undo s": 5.0}
+UPDATES_OF_FEW = 4.0
 
 
 def describe(directory: Path, hosts: int) -> None:
@@ -149,6 +159,21 @@ def measure(hosts: int, directory: Path) -> dict[str, float]:
     return figures
 
 
+def beyond(measured: Iterable[Mapping[str, float]]) -> list[str]:
+    """What is worse than its target, in words. A target of fleets that were not measured says nothing."""
+    fleets = {int(figures["hosts"]): figures for figures in measured}
+    targets = [(hosts, name, most) for hosts in fleets for name, most in TARGETS.items()]
+    if FEW in fleets:
+        targets += [(FEW, name, most) for name, most in TARGETS_OF_FEW.items()]
+        if MANY in fleets:
+            targets.append((MANY, "update s", UPDATES_OF_FEW * fleets[FEW]["update s"]))
+    return [
+        f"{name} is {fleets[hosts][name]:.1f} with {hosts} hosts, wanted at most {most:.1f}"
+        for hosts, name, most in targets
+        if fleets[hosts][name] > most
+    ]
+
+
 def row(cells: list[str]) -> str:
     return "  ".join(cell.rjust(len(name)) for cell, name in zip(cells, COLUMNS, strict=True))
 
@@ -162,13 +187,17 @@ def main() -> None:
     if min(fleets) < 2 or max(fleets) > 200:
         parser.error("wanted fleets of 2 to 200 hosts, for a canary and the rest")
     print(row(list(COLUMNS)), flush=True)
+    measured = []
     for hosts in fleets:
         with tempfile.TemporaryDirectory() as directory:
             try:
                 figures = measure(hosts, Path(directory))
             finally:
                 fleet.down(NAME, str(fleet.CACHE / NAME / "inventory"))
+        measured.append(figures)
         print(row([form.format(figures[name]) for name, form in COLUMNS.items()]), flush=True)
+    if worse := beyond(measured):
+        sys.exit("\n".join(f"benchmark: {what}" for what in worse))
 
 
 if __name__ == "__main__":
