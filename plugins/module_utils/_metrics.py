@@ -99,11 +99,13 @@ class Counters:
 
 def count(series: t.Iterable[Series], names: Names) -> Counters:
     """Sum up what is compared. Series with one of the ignored values in a label are the fleet's own questions."""
+    # A path that a service does not have is an empty text, and so is a label that says nothing.
+    ignored = set(names.ignore) - {""}
     requests = errors = start = 0.0
     buckets: dict[str, float] = {}
     with_status = without_status = 0
     for name, labels, value in series:
-        if math.isnan(value) or not names.wants(name) or set(labels.values()) & set(names.ignore):
+        if math.isnan(value) or not names.wants(name) or ignored & set(labels.values()):
             continue
         if name == START:
             start = max(start, value)

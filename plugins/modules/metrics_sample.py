@@ -51,7 +51,8 @@ options:
     default: http_request_duration_seconds
   ignore:
     description:
-      - Values of labels. Series with one of them are left out, such as those of paths that only probes ask for.
+      - Values of labels. Series with one of them are left out, such as those of paths that only probes ask for. An
+        empty value leaves out nothing.
     type: list
     elements: str
     default: []

@@ -40,6 +40,12 @@ def test_count() -> None:
     assert counters == Counters(100, 10, {"0.1": 87, "1.0": 99, "inf": 100}, 1.7e9)
 
 
+def test_an_empty_label_is_as_good_as_none_and_never_ignored() -> None:
+    text = TEXT.replace('method="GET",path="/notes"', 'method="GET",path="/notes",tenant=""')
+    names = dataclasses.replace(NAMES, ignore=[*NAMES.ignore, ""])
+    assert count(parse(text), names) == count(parse(TEXT), NAMES)
+
+
 @pytest.mark.parametrize(
     ("line", "series"),
     [
