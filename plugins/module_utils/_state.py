@@ -61,15 +61,20 @@ def check_write(layout: Layout, module: t.Any) -> None:
 
 
 def record(layout: Layout, entry: t.Mapping[str, t.Any]) -> None:
-    """Add a line to the journal."""
+    """Add a line to the journal. Only root reads it: what an instance said last may hold anything."""
     os.makedirs(layout.state, mode=0o755, exist_ok=True)
-    with open(f"{layout.state}/journal.jsonl", "ab+") as journal:
+    with open(f"{layout.state}/journal.jsonl", "ab+", opener=_for_root) as journal:
+        os.fchmod(journal.fileno(), 0o600)
         # A line that a crash cut short must not swallow this one.
         if journal.tell() and not _ends_in_newline(journal):
             journal.write(b"\n")
         journal.write(json.dumps(entry, sort_keys=True).encode() + b"\n")
         journal.flush()
         os.fsync(journal.fileno())
+
+
+def _for_root(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _ends_in_newline(file: t.BinaryIO) -> bool:

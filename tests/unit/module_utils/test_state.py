@@ -52,6 +52,16 @@ def test_a_line_that_a_crash_cut_short_costs_only_itself(layout: Layout) -> None
     assert _state.history(layout, 10) == [{"number": 1}, {"number": 2}]
 
 
+def test_what_an_instance_said_last_is_for_root_alone(layout: Layout) -> None:
+    _state.record(layout, {"number": 1})
+    journal = Path(layout.state, "journal.jsonl")
+    assert journal.stat().st_mode & 0o777 == 0o600
+    # Earlier versions let everybody read it.
+    journal.chmod(0o644)
+    _state.record(layout, {"number": 2})
+    assert journal.stat().st_mode & 0o777 == 0o600
+
+
 @pytest.mark.parametrize(
     ("rollout", "check_mode", "refused"),
     [
