@@ -21,6 +21,12 @@ DISCREET = (
     "-c pg_stat_statements.track_utility=off"
 )
 
+# Whether nobody has put anything into a server: neither databases nor tables into the one it comes with.
+EMPTY = """
+NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres')
+AND NOT EXISTS (SELECT FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND oid >= 16384 AND relpersistence <> 't')
+"""
+
 
 class Server:
     """A cluster of Debian's, such as 17/main."""
@@ -50,6 +56,9 @@ class Server:
 
     def is_replica(self) -> bool:
         return bool(self.ask("SELECT to_json(pg_is_in_recovery());")[0])
+
+    def is_empty(self) -> bool:
+        return bool(self.ask(f"SELECT to_json({EMPTY});")[0])
 
 
 def as_user(environment: t.Mapping[str, str], user: str = USER) -> dict[str, t.Any]:

@@ -123,7 +123,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _pos
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_files as texts
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _postgres_replication as replication
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_plan import literal
-from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import USER, Server
+from ansible_collections.evenkeel.fleet.plugins.module_utils._psql import EMPTY, USER, Server
 from ansible_collections.evenkeel.fleet.plugins.module_utils._trees import differences
 
 SPEC: dict[str, t.Any] = {
@@ -165,7 +165,7 @@ SELECT json_build_object(
   'running', (SELECT json_object_agg(name, setting) FROM pg_settings WHERE name = ANY ({bounded})),
   'pending', ARRAY(SELECT name FROM pg_settings WHERE pending_restart ORDER BY name),
   'unit', (pg_stat_file({unit})).modification > pg_postmaster_start_time(),
-  'empty', NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));
+  'empty', {empty});
 """
 
 
@@ -272,7 +272,7 @@ class Config:
         paths = [self.settings, self.rules, *self.params["watch"]]
         files = f"ARRAY[{', '.join(map(literal, paths))}]"
         bounded = f"ARRAY[{', '.join(map(literal, replication.BOUNDED))}]"
-        question = STATE.format(files=files, unit=literal(self.unit), bounded=bounded)
+        question = STATE.format(empty=EMPTY, files=files, unit=literal(self.unit), bounded=bounded)
         return t.cast("dict[str, t.Any]", self.server.ask(question)[0])
 
     def reload(self, before: str) -> dict[str, t.Any]:

@@ -71,9 +71,13 @@ options:
     type: str
     default: ""
   streaming:
-    description: Whether a server that receives nothing from its primary at this moment is refused to take over.
-    type: bool
-    default: false
+    description:
+      - Whether a server that takes over is to receive something from its primary at this moment, for then none of it is
+        missing; or nothing, because V(lost) is said of a primary. One that vanished without a word is given up after
+        C(wal_receiver_timeout), a minute by Postgres' default.
+    type: str
+    choices: [wanted, lost, any]
+    default: any
 extends_documentation_fragment:
   - evenkeel.fleet.postgres
 """
@@ -121,7 +125,7 @@ SPEC: dict[str, t.Any] = {
     "rejoin": {"type": "bool", "default": False},
     "rebuild": {"type": "bool", "default": False},
     "received": {"type": "str", "default": ""},
-    "streaming": {"type": "bool", "default": False},
+    "streaming": {"type": "str", "choices": ["wanted", "lost", "any"], "default": "any"},
 }
 
 DATA = "/var/lib/postgresql"
@@ -133,7 +137,6 @@ SELECT json_build_array(
   pg_size_bytes(current_setting('wal_segment_size')),
   (SELECT coalesce(json_agg(name), '[]') FROM pg_ls_waldir() WHERE name ~ '^[0-9A-F]{24}$'));
 """
-EMPTY = "SELECT to_json(NOT EXISTS (SELECT FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'));"
 NOTHING_SAID = "it does not"
 STATE_SECONDS = 60
 # In its first run a primary is still being set up.
@@ -159,6 +162,11 @@ class Host:
         if done.returncode:
             raise ValueError(f"{program}: {(done.stderr or done.stdout).strip()}")
         return str(done.stdout).strip()
+
+    @property
+    def marked(self) -> bool:
+        """Whether it is a replica when it is started."""
+        return os.path.exists(f"{self.data}/standby.signal")
 
     def described(self) -> replication.Data:
         return replication.data_of(self.run("pg_controldata", "--pgdata", self.data))
@@ -222,7 +230,15 @@ class Host:
                 raise
 
     def action(self) -> str:
-        replica, primary = self.server.is_replica(), str(self.params["primary"])
+        rebuild, rejoin = bool(self.params["rebuild"]), bool(self.params["rejoin"])
+        primary = str(self.params["primary"])
+        try:
+            replica = self.server.is_replica()
+        except ValueError:
+            if not (rebuild and self.marked):
+                raise
+            # A replica that reaches no state it can answer from, or is just about to.
+            return replication.KEEP if self.follows(rebuild) else replication.CLONE
         if replica and self.server.ask(STREAMING)[0]:
             return replication.KEEP
         if not replica and self.reach_primary() == "on":
@@ -230,8 +246,7 @@ class Host:
                 f"{primary} copies a server itself. If this one has taken over from it, make it postgres_primary"
             )
         system, timeline = self.ask_primary("IDENTIFY_SYSTEM").split("|")[:2]
-        here, empty = self.described(), bool(self.server.ask(EMPTY)[0])
-        rebuild, rejoin = bool(self.params["rebuild"]), bool(self.params["rejoin"])
+        here, empty = self.described(), self.server.is_empty()
         if replica and here.system == system and not self.parted(int(timeline)) and self.follows(rebuild):
             return replication.KEEP
         return replication.decide(here, empty, primary, system, rebuild, rejoin, replica)
@@ -255,7 +270,7 @@ class Host:
     def clone(self) -> None:
         """Fill a directory beside the server's own, and let them change places only when it is complete."""
         fresh, aside = f"{self.data}.new", f"{self.data}.before-{time.strftime('%Y%m%dT%H%M%S')}"
-        empty = bool(self.server.ask(EMPTY)[0])
+        empty = not self.marked and self.server.is_empty()
         if os.path.lexists(fresh):
             shutil.rmtree(fresh)
         # A slot that has kept too much is good for nothing any more.
@@ -315,7 +330,7 @@ def follow(host: Host, check: bool) -> dict[str, t.Any]:
 
 def fence(host: Host, check: bool) -> dict[str, t.Any]:
     """Stop the server, all it has written sent, and see that it is no primary when it is started again."""
-    marked = os.path.exists(f"{host.data}/standby.signal")
+    marked = host.marked
     if check:
         return {"changed": not marked, "action": "fence", "checkpoint": ""}
     _systemd.stop(host.unit)
@@ -329,10 +344,16 @@ def fence(host: Host, check: bool) -> dict[str, t.Any]:
 def promote(host: Host, check: bool) -> dict[str, t.Any]:
     if not host.server.is_replica():
         return {"changed": False, "action": replication.KEEP}
-    if host.params["streaming"] and not host.server.ask(STREAMING)[0]:
-        raise ValueError(
-            f"{host.unit} does not receive anything from {host.params['primary']} at this moment; see its log"
-        )
+    wanted, primary = host.params["streaming"], host.params["primary"]
+    if wanted != "any":
+        streaming = host.server.ask(STREAMING)[0]
+        if wanted == "wanted" and not streaming:
+            raise ValueError(f"{host.unit} does not receive anything from {primary} at this moment; see its log")
+        if wanted == "lost" and streaming:
+            raise ValueError(
+                f"{host.unit} receives what {primary} writes, so that is not lost: two that take writes would part for "
+                "good. Stop it; if it went just now, try again in a minute"
+            )
     if not check:
         received = host.params["received"]
         if received:

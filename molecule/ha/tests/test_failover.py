@@ -21,6 +21,19 @@ def test_a_second_run_changes_nothing(hosts: Hosts) -> None:
     assert (on_redis.identity(hosts), on_postgres.identity(hosts)) == before
 
 
+def test_every_member_is_measured_and_looked_after(hosts: Hosts) -> None:
+    whole(hosts)
+    seen = {}
+    for host in hosts.addresses:
+        jobs = hosts.run(host, "cat", "/etc/cron.d/evenkeel-postgres")
+        for job in ("vacuum", "metrics"):
+            hosts.run(host, "sh", "-c", re.findall(rf" root (.* {job}) 2>&1", jobs)[0])
+        metrics = hosts.run(host, "cat", "/var/lib/prometheus/node-exporter/evenkeel_postgres.prom")
+        seen[host] = re.findall(r"(?m)^evenkeel_postgres_replica (\d)", metrics)
+    leads = on_postgres.leader(hosts, next(iter(seen)))
+    assert seen == {host: ["0" if host == leads else "1"] for host in seen}
+
+
 def test_redis_goes_on_without_its_primary(hosts: Hosts) -> None:
     whole(hosts)
     lost = on_redis.leader(hosts, "data1")

@@ -30,6 +30,8 @@ class Machine:
         self.replica = False
         self.streaming = self.recovers = True
         self.empty = True
+        self.silent = False
+        self.arrived = True
         self.primary_system = "1"
         self.primary_timeline = 1
         self.replayed = "0/3000060"
@@ -40,6 +42,7 @@ class Machine:
         if "pg_promote" in question:
             self.done.append("promote")
             self.replica = False
+            return [True]
         if question == "CHECKPOINT;":
             self.done.append("checkpoint")
             return []
@@ -47,10 +50,23 @@ class Machine:
             return [not self.replica]
         if question == postgres_replication.REPLAYED:
             return [[self.replayed, 16 << 20, ["000000010000000000000003"]]]
-        return [self.streaming if question == postgres_replication.STREAMING else self.empty]
+        if "pg_last_wal_replay_lsn() - " in question:
+            return [self.arrived]
+        if question != postgres_replication.STREAMING:
+            raise AssertionError(question)
+        if self.silent:
+            raise ValueError("the database system is not yet accepting connections")
+        return [self.streaming]
 
     def is_replica(self) -> bool:
+        if self.silent:
+            raise ValueError("the database system is not yet accepting connections")
         return self.replica
+
+    def is_empty(self) -> bool:
+        if self.silent:
+            raise ValueError("the database system is not yet accepting connections")
+        return self.empty
 
     def run(self, *words: str) -> str:
         program = words[0]
@@ -69,7 +85,7 @@ class Machine:
             fresh = Path(words[1].partition("=")[2])
             fresh.mkdir()
             (fresh / "copied").touch()
-            self.streaming = self.recovers
+            self.streaming, self.silent = self.recovers, False
         self.done.append(program)
         return ""
 
@@ -180,6 +196,20 @@ def test_a_replica_without_the_log_it_wants_is_filled_anew_when_asked(run: Run, 
     assert follow(run, machine, rebuild=True)["action"] == "clone"
 
 
+def test_a_replica_that_never_answers_is_filled_anew_when_asked(run: Run, machine: Machine) -> None:
+    machine.silent = True
+    (machine.data / "standby.signal").touch()
+    assert "not yet accepting" in follow(run, machine)["msg"]
+    assert follow(run, machine, rebuild=True)["action"] == "clone"
+    assert machine.directories == ["main", "main.before"]
+
+
+def test_what_never_answers_and_is_no_replica_is_left_alone(run: Run, machine: Machine) -> None:
+    machine.silent = True
+    assert "not yet accepting" in follow(run, machine, rebuild=True)["msg"]
+    assert (machine.files, machine.done) == (["own"], [])
+
+
 def test_check_mode_does_nothing(run: Run, machine: Machine) -> None:
     assert follow(run, machine, check=True)["changed"]
     assert (machine.files, machine.done, machine.directories) == (["own"], [], ["main"])
@@ -193,7 +223,7 @@ def test_a_fenced_server_says_where_its_log_ends(run: Run, machine: Machine) -> 
 
 def test_a_replica_takes_over(run: Run, machine: Machine) -> None:
     machine.replica = True
-    assert run(postgres_replication, cluster="17/main", state="primary", streaming=True)["action"] == "promote"
+    assert run(postgres_replication, cluster="17/main", state="primary", streaming="wanted")["action"] == "promote"
     # Until its new history is on disk, a former primary would take it for its own and not rewind.
     assert machine.done == ["promote", "checkpoint"]
     assert not run(postgres_replication, cluster="17/main", state="primary")["changed"]
@@ -201,13 +231,22 @@ def test_a_replica_takes_over(run: Run, machine: Machine) -> None:
 
 def test_a_replica_that_hears_nothing_does_not_take_over(run: Run, machine: Machine) -> None:
     machine.replica, machine.streaming = True, False
-    result = run(postgres_replication, cluster="17/main", state="primary", streaming=True)
+    result = run(postgres_replication, cluster="17/main", state="primary", streaming="wanted")
     assert "does not receive anything" in result["msg"]
     assert machine.done == []
 
 
+def test_nobody_takes_over_from_a_primary_that_still_writes(run: Run, machine: Machine) -> None:
+    machine.replica = True
+    result = run(postgres_replication, cluster="17/main", state="primary", primary="db1", streaming="lost")
+    assert "receives what db1 writes, so that is not lost" in result["msg"]
+    assert machine.done == []
+    machine.streaming = False
+    assert run(postgres_replication, cluster="17/main", state="primary", streaming="lost")["action"] == "promote"
+
+
 def test_a_replica_that_has_not_everything_does_not_take_over(run: Run, machine: Machine) -> None:
-    machine.replica, machine.empty = True, False
+    machine.replica, machine.arrived = True, False
     result = run(postgres_replication, cluster="17/main", state="primary", received="0/3000060")
     assert "have all that the former primary has written, up to 0/3000060" in result["msg"]
     assert machine.done == []
