@@ -31,14 +31,18 @@ def tuning(memory: int, connections: int) -> dict[str, str]:
     return {name: f"{size}MB" for name, size in sizes.items()}
 
 
-def beyond(memory: int, total: int) -> str:
-    """Why a host cannot give this much; empty if it can. Some is left to the system and to whatever else runs."""
-    most = total * 8 // 10
+def beyond(memory: int, total: int, beside: int = 0) -> str:
+    """Why a host cannot give this much beside what it has promised to Redis; empty if it can.
+
+    Some is left to the system and to whatever else runs.
+    """
+    most = max(total * 8 // 10 - beside, 0)
     if memory <= most:
         return ""
+    redis = f" beside the {beside >> 20}M of redis_maxmemory" if beside else ""
     return (
         f"postgres_memory is {memory >> 20}M, but the host has {total >> 20}M, of which Postgres may take "
-        f"{most >> 20}M; give it less, or the host more"
+        f"{most >> 20}M{redis}; give it less, or the host more"
     )
 
 

@@ -57,7 +57,11 @@ options:
     elements: path
     default: []
   memory:
-    description: Bytes that the server may take. More than 80 % of the host's memory is refused.
+    description: Bytes that the server may take. With O(memory_beside), more than 80 % of the host's memory is refused.
+    type: int
+    default: 0
+  memory_beside:
+    description: Bytes that Redis on the same host may take.
     type: int
     default: 0
   restart:
@@ -135,6 +139,7 @@ SPEC: dict[str, t.Any] = {
     "unit": {"type": "str", "required": True},
     "watch": {"type": "list", "elements": "path", "default": []},
     "memory": {"type": "int", "default": 0},
+    "memory_beside": {"type": "int", "default": 0},
     "restart": {"type": "str", "choices": ["never", "later", "now"], "default": "never"},
     "replicas": {"type": "dict", "default": {}},
     "patience": {"type": "int", "default": 0},
@@ -218,7 +223,7 @@ class Config:
         """Raises ValueError for what can be told to be wrong before anything is written."""
         if self.params["memory"]:
             total = _postgres_tuning.total_memory(_files.read_text("/proc/meminfo") or "")
-            if problem := _postgres_tuning.beyond(self.params["memory"], total):
+            if problem := _postgres_tuning.beyond(self.params["memory"], total, self.params["memory_beside"]):
                 raise ValueError(problem)
         problems = texts.bad_rules(
             [*texts.own_lines(self.params["own_rules"]), *texts.fragment_lines(self.fragments())]

@@ -45,6 +45,12 @@ def test_a_host_keeps_a_fifth_of_its_memory() -> None:
     assert beyond(9 * GIGABYTE, 10 * GIGABYTE).startswith("postgres_memory is 9216M, but the host has 10240M")
 
 
+def test_redis_on_the_same_host_has_its_part() -> None:
+    assert beyond(7 * GIGABYTE, 10 * GIGABYTE, beside=GIGABYTE) == ""
+    assert "may take 7168M beside the 1024M of redis_maxmemory" in beyond(8 * GIGABYTE, 10 * GIGABYTE, beside=GIGABYTE)
+    assert "may take 0M" in beyond(GIGABYTE, GIGABYTE, beside=GIGABYTE)
+
+
 def test_the_host_says_how_much_it_has() -> None:
     assert total_memory("MemTotal:        2048 kB\nMemFree: 1 kB\n") == 2 << 20
     with pytest.raises(ValueError, match="wanted a line MemTotal"):
