@@ -95,3 +95,9 @@ def test_settings_that_are_named_are_those_of_a_role(page: Path) -> None:
     roles = "|".join(sorted(path.name for path in (CHECKOUT / "roles").iterdir()))
     found = re.findall(rf"`((?:{roles})_[a-z_]+[a-z])(?=[`=:])", page.read_text())
     assert set(found) <= names()
+
+
+@on_each_page
+def test_files_that_are_named_are_there(page: Path) -> None:
+    for path in re.findall(r"`((?:bin|docs|molecule|playbooks|roles|tests)/[\w/.]+)`", page.read_text()):
+        assert (CHECKOUT / path).exists(), path
