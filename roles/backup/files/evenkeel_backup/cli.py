@@ -241,7 +241,9 @@ def discard(settings: Settings, given: argparse.Namespace) -> int:
 
 
 def drill(settings: Settings, given: argparse.Namespace) -> int:
-    restored = restore_sets(settings, given, settings.sets, safety_copy=False)
+    # What copies another host gets it from there.
+    names = [name for name in settings.sets if not backup.left_to_leader(settings, name)]
+    restored = restore_sets(settings, given, names, safety_copy=False)
     print(json.dumps({"rto": settings.rto, "rpo": settings.rpo, "restored": restored}))
     return 0
 

@@ -4,13 +4,14 @@
 
 from __future__ import annotations
 
+import argparse
 import time
 import typing as t
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evenkeel_backup import backup, commands, job, keep, metrics, outcome, repository, restore, schedule, settings
+from evenkeel_backup import backup, cli, commands, job, keep, metrics, outcome, repository, restore, schedule, settings
 
 SET = "files/uploads"
 
@@ -179,6 +180,17 @@ def test_a_host_that_copies_another_has_nothing_to_prove(
     both = replace(here, databases=("notes",), files=(), only_leader=True)
     assert backup.restore_test(both, quiet) == ("ok", "")
     assert backup.restore_test(replace(both, only_leader=False), quiet)[0] == "failed"
+
+
+@pytest.mark.parametrize(("role", "names"), [("leads", ["database/notes", SET]), ("copies", [SET])])
+def test_a_drill_restores_databases_where_they_are_led(
+    here: settings.Settings, monkeypatch: pytest.MonkeyPatch, role: str, names: list[str]
+) -> None:
+    restored: list[str] = []
+    monkeypatch.setattr(backup.postgres, "running", lambda _port: FakeServer(role))
+    monkeypatch.setattr(cli, "restore_sets", lambda _settings, _given, sets, safety_copy: restored.extend(sets))
+    cli.drill(replace(here, databases=("notes",), only_leader=True), argparse.Namespace())
+    assert sorted(restored) == names
 
 
 def test_what_a_test_restore_unpacks_is_gone_afterwards(
