@@ -150,7 +150,7 @@ def test_services_and_backups_follow_another_primary(inventory: Path) -> None:
         assert fleet.get(service, "app_database_host", "") == chosen
         assert chosen in fleet.of("backup")
         assert fleet.get(chosen, "backup_only_leader", False)
-        assert len({fleet.get(host, "backup_host", "") for host in (primary, *replicas)}) == 1
+        assert {fleet.get(host, "backup_host", host) for host in replicas} == {fleet.get(primary, "backup_host", "")}
 
 
 @every_inventory
@@ -174,3 +174,8 @@ def test_monitoring_is_reached_over_ssh(inventory: Path) -> None:
     fleet = Fleet(inventory)
     for host in set(fleet.of("monitoring")) & set(fleet.of("hardening")):
         assert fleet.get(host, "hardening_sshd", {}).get("AllowTcpForwarding") == "local", host
+
+
+def test_every_role_is_a_group_to_read_about() -> None:
+    told = (CHECKOUT / "inventories/README.md").read_text().partition("## Groups and hosts")[2]
+    assert [role.name for role in (CHECKOUT / "roles").iterdir() if f"`{role.name}`" not in told] == []

@@ -121,6 +121,8 @@ def deployed(
     inventory = fleet.CACHE / fleet_name / "inventory"
     fleet.up(fleet_name, str(files / "fleet"), str(inventory))
     gateway = re.sub(r"\d+$", "1", min(fleet.addresses_of(inventory).values()))
+    service = yaml.safe_load((groups / f"{group}.yml").read_text())
+    environment = [f"{key}={value}" for key, value in SYSTEMS[name].environment.items()]
     settings = {
         # Nobody signs certificates for example.com, and no store is behind the examples' keys.
         "edge_tls": "self_signed",
@@ -128,11 +130,10 @@ def deployed(
         # Where the tests come from.
         "firewall_ssh_from": [gateway],
         "nginx_unlimited_addresses": [gateway],
-        "app_unit": {"Environment": [f"{key}={value}" for key, value in SYSTEMS[name].environment.items()]},
+        "app_unit": service["app_unit"] | {"Environment": environment},
         "app_gate_min_healthy": 2,
         "app_bake_min_healthy": 2,
     }
-    service = yaml.safe_load((groups / f"{group}.yml").read_text())
     made = Deployed(name, SYSTEMS[name], fleet_name, files, settings | SYSTEMS[name].settings, service, site)
     try:
         first = made.converge(FIRST)
@@ -173,10 +174,10 @@ def test_browsers_are_told_what_the_inventory_says(deployed: Deployed) -> None:
 
 def test_the_instance_is_what_the_inventory_says(deployed: Deployed) -> None:
     name, service = deployed.service["app_name"], deployed.service
-    limits = "--property=User,MemoryMax,CPUQuotaPerSecUSec,TimeoutStopUSec,MainPID"
+    limits = "--property=User,MemoryMax,CPUQuotaPerSecUSec,TimeoutStopUSec,RestartUSec,MainPID"
     units = deployed.on("app1", "systemctl", "show", limits, f"{name}@blue", f"{name}@green").split("\n\n")
     (said,) = (set(unit.splitlines()) for unit in units if "MainPID=0" not in unit)
-    assert f"User={name}" in said
+    assert {f"User={name}", f"RestartUSec={service['app_unit']['RestartSec']}s"} <= said
     if "app_memory_max" in service:
         size = int(service["app_memory_max"][:-1]) << {"M": 20, "G": 30}[service["app_memory_max"][-1]]
         assert f"MemoryMax={size}" in said
