@@ -13,6 +13,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._verdict import (
     Verdict,
     begin,
     judge,
+    open_up,
     outcomes,
     undo_closes,
     undo_starts,
@@ -34,6 +35,7 @@ class ActionModule(ActionBase):
             {
                 "plan": {"type": "dict", "required": True},
                 "batch": {"type": "int", "default": NO_BATCH},
+                "opens": {"type": "bool", "default": False},
                 "settled": {"type": "bool", "default": False},
             }
         )
@@ -48,12 +50,15 @@ class ActionModule(ActionBase):
             verdict = replace(verdict, kept=[name for name in settings if name not in before["failed_services"]])
         if batch != NO_BATCH:
             verdict = begin(plans, verdict, batch, overdue(settings, time.time() - plan["began"]))
+        if arguments["opens"]:
+            verdict = open_up(verdict)
         frozen = [service for service in settings if freezes(settings[service], plan["target"], verdict, service)]
         steps = {host: step for host, step in undo_steps(plans, verdict).items() if plans[host].service not in frozen}
         result.update(
             changed=False,
             rollout=plan["rollout"],
             begun=verdict.begun,
+            opened=verdict.opened,
             failed_hosts=verdict.failed,
             failed_services=[service for service, failed in verdict.failed.items() if failed],
             frozen_services=frozen,
@@ -91,7 +96,7 @@ def verdict_so_far(
     for name in stuck:
         said = hosts[name]["__app_undo_failure"]["msg"]
         failed[plans[name].service].setdefault(name, f"could not be brought back: {said}")
-    return Verdict(failed, before.get("begun", {}), [*lost, *stuck])
+    return Verdict(failed, before.get("begun", {}), before.get("opened", {}), [*lost, *stuck])
 
 
 def overdue(settings: t.Mapping[str, t.Mapping[str, t.Any]], seconds: float) -> dict[str, str]:

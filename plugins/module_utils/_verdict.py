@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import typing as t
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import CLOSED, SLOTS
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import IN_PLACE, NO_BATCH, HostPlan
@@ -19,12 +19,14 @@ Failed = dict[str, dict[str, str]]
 class Verdict:
     """``failed`` has, by service, the hosts that failed and why; ``begun`` the last batch that began, by service.
 
-    ``stranded`` are the hosts that could not be reached or brought back. ``kept`` are the services whose release was
-    kept before one of their hosts failed: the others stay on it.
+    ``opened`` has the last batch that got users, by service. ``stranded`` are the hosts that could not be reached or
+    brought back. ``kept`` are the services whose release was kept before one of their hosts failed: the others stay on
+    it.
     """
 
     failed: Failed
     begun: t.Mapping[str, int]
+    opened: t.Mapping[str, int] = field(default_factory=dict)
     stranded: t.Collection[str] = ()
     kept: t.Collection[str] = ()
 
@@ -70,7 +72,13 @@ def begin(plans: t.Mapping[str, HostPlan], verdict: Verdict, batch: int, overdue
             failed.setdefault(plan.service, {})[name] = f"batch {batch + 1} did not begin: {overdue[plan.service]}"
         else:
             begun[plan.service] = batch
-    return Verdict(failed, begun, verdict.stranded)
+    return replace(verdict, failed=failed, begun=begun)
+
+
+def open_up(verdict: Verdict) -> Verdict:
+    """The verdict as the batch that began gets users. Where its service has failed it does not."""
+    good = {service: batch for service, batch in verdict.begun.items() if not verdict.has_failed(service)}
+    return replace(verdict, opened={**verdict.opened, **good})
 
 
 def undo_steps(plans: t.Mapping[str, HostPlan], verdict: Verdict) -> dict[str, int]:
@@ -105,7 +113,8 @@ def undo_starts(plan: HostPlan, verdict: Verdict) -> bool:
 
 def _serves_on(name: str, plan: HostPlan, plans: t.Mapping[str, HostPlan], verdict: Verdict) -> bool:
     stranded = any(plans[host].service == plan.service for host in verdict.stranded)
-    return stranded and name not in verdict.failed[plan.service]
+    is_open = plan.batch <= verdict.opened.get(plan.service, NO_BATCH)
+    return stranded and is_open and name not in verdict.failed[plan.service]
 
 
 def outcomes(plans: t.Mapping[str, HostPlan], verdict: Verdict, frozen: t.Collection[str]) -> dict[str, str]:

@@ -25,6 +25,10 @@ options:
     description: The batch that begins now, unless its service has failed or its time is up; -1 for none.
     type: int
     default: -1
+  opens:
+    description: Whether the batch that began gets users now, unless its service has failed.
+    type: bool
+    default: false
   settled:
     description: Whether the hosts have done what the verdict before asked for. Who fails from then on undoes nothing.
     type: bool
@@ -62,6 +66,11 @@ begun:
   type: dict
   returned: always
   sample: {notes: 1}
+opened:
+  description: By service, the last batch that got users.
+  type: dict
+  returned: always
+  sample: {notes: 0}
 undo:
   description:
     - For each host of a service that goes back, in which step, -1 if it stays, whether it has to be closed for that,

@@ -226,6 +226,19 @@ def test_a_host_that_dropped_out_stays_the_cause(plan: Act, judge: Act) -> None:
     assert "app2 could not be brought back" in said["text"]
 
 
+def test_whose_batch_got_users_stays_while_a_host_is_lost(plan: Act, judge: Act) -> None:
+    variables = fleet("app1", "app2", "app3", "app4", app_strategy="in_place", app_min_available="0")
+    variables["hostvars"]["app1"]["__app_check"]["settings"]["app_batches"] = [1, 3]
+    planned = plan(variables)
+    judge(variables, planned, batch=0)
+    assert judge(variables, planned, opens=True)["opened"] == {"notes": 0}
+    judge(variables, planned, batch=1)
+    variables["ansible_play_hosts"] = ["app1", "app3", "app4"]
+    assert judge(variables, planned, opens=True)["opened"] == {"notes": 0}
+    said = judge(variables, planned)
+    assert said["outcomes"] == {"app1": "frozen", "app2": "stranded", "app3": "undone", "app4": "undone"}
+
+
 def test_a_host_that_could_not_be_brought_back(plan: Act, judge: Act) -> None:
     variables = fleet("app1", "app2")
     planned = plan(variables)

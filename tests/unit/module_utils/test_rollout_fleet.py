@@ -5,9 +5,11 @@ controller is killed. Hosts get lost; some releases fail the gate without traffi
 
 from __future__ import annotations
 
+import copy
 import random
 import typing as t
 from contextlib import suppress
+from dataclasses import replace
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import prunable
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import (
@@ -24,6 +26,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._verdict import (
     Verdict,
     begin,
     judge,
+    open_up,
     outcomes,
     undo_closes,
     undo_starts,
@@ -58,6 +61,13 @@ class Fleet:
         self.steps_left = NEVER
         self.lost_after: dict[str, int] = {}
         self.floor = 0
+        self.before: dict[str, Host] = {}
+        self.plans: dict[str, HostPlan] = {}
+        self.failures: dict[str, str] = {}
+        self.gone: set[str] = set()
+        self.stuck: set[str] = set()
+        self.begun = NO_BATCH
+        self.ended: dict[str, str] = {}
 
     # ---- what users and the planner see
 
@@ -143,6 +153,8 @@ class Fleet:
                 host["releases"].append(wanted)
         # The planner never gives less than what is wanted, or than what there was.
         self.floor = 0
+        self.before, self.ended = copy.deepcopy(self.hosts), {}
+        self.gone, self.stuck = set(), set()
         before = self.serving()
         states = {
             name: HostState(
@@ -161,16 +173,20 @@ class Fleet:
         if self.strategy == IN_PLACE:
             self.floor = min(least_available(len(self.hosts), self.least), len(before))
         self.steps_left, self.lost_after = kill_after, dict(lost_after or {})
-        self.failures: dict[str, str] = {}
-        self.gone: set[str] = set()
-        self.stuck: set[str] = set()
+        self.failures = {}
+        self.plans = plans
 
         verdict = Verdict({}, {})
         for number in range(max(plan.batch for plan in plans.values()) + 1):
             verdict = begin(plans, self.judge(plans, verdict), number, {})
             if verdict.has_failed("notes"):
                 break
-            self.shift({name: plan for name, plan in plans.items() if plan.batch == number})
+            batch = {name: plan for name, plan in plans.items() if plan.batch == number}
+            self.try_out(batch)
+            verdict = open_up(self.judge(plans, verdict))
+            # What one host has found to be bad gets no users on the others either.
+            if not verdict.has_failed("notes"):
+                self.let_users_in(batch)
         verdict = self.judge(plans, verdict)
         if not verdict.has_failed("notes"):
             for name, plan in plans.items():
@@ -180,34 +196,44 @@ class Fleet:
                     self.make_current(name, wanted)
                 except LostError:
                     self.gone.add(name)
+            self.ended = outcomes(plans, replace(self.judge(plans, verdict), kept=["notes"]), [])
             return "kept"
         if not freeze:
             self.undo(plans, verdict)
+        self.begun = verdict.begun["notes"]
+        self.ended = outcomes(plans, self.judge(plans, verdict), ["notes"] if freeze else [])
         return "failed"
 
     def judge(self, plans: t.Mapping[str, HostPlan], verdict: Verdict) -> Verdict:
         failed = judge(plans, self.failures, set(plans) - self.gone, verdict.failed)
-        return Verdict(failed, verdict.begun, [*self.gone, *self.stuck])
+        return replace(verdict, failed=failed, stranded=[*self.gone, *self.stuck])
 
-    def shift(self, batch: dict[str, HostPlan]) -> None:
-        """Task by task, as Ansible does: each on every host that is still well."""
-
-        def gate(name: str, bad: t.Collection[str]) -> None:
-            if batch[name].release_to in bad:
-                self.failures[name] = "bad"
-
+    def try_out(self, batch: dict[str, HostPlan]) -> None:
         def stop_first(name: str) -> None:
             for slot in batch[name].stop_first:
                 self.stop(name, slot)
 
-        tasks: list[t.Callable[[str], None]] = [
+        self.run_tasks(
+            batch,
             lambda name: self.move(name, "closed") if batch[name].closes else None,
             stop_first,
             lambda name: self.start(name, batch[name].new_slot, batch[name].release_to),
-            lambda name: gate(name, [BAD_ALONE]),
+            lambda name: self.gate(name, batch[name], BAD_ALONE),
+        )
+
+    def let_users_in(self, batch: dict[str, HostPlan]) -> None:
+        self.run_tasks(
+            batch,
             lambda name: self.move(name, batch[name].new_slot),
-            lambda name: gate(name, [BAD_WITH_TRAFFIC]),
-        ]
+            lambda name: self.gate(name, batch[name], BAD_WITH_TRAFFIC),
+        )
+
+    def gate(self, name: str, plan: HostPlan, bad: str) -> None:
+        if plan.release_to == bad:
+            self.failures[name] = "bad"
+
+    def run_tasks(self, batch: t.Iterable[str], *tasks: t.Callable[[str], None]) -> None:
+        """Task by task, as Ansible does: each on every host that is still well."""
         for task in tasks:
             for name in batch:
                 if name not in self.failures and name not in self.gone:
@@ -227,7 +253,6 @@ class Fleet:
             for name in mine:
                 if name not in self.gone | self.stuck:
                     self.undo_task(name, lambda name, now=now: self.bring_back(name, plans[name], now))
-        self.ended = outcomes(plans, self.judge(plans, verdict), [])
 
     def undo_task(self, name: str, task: t.Callable[[str], None]) -> None:
         try:
@@ -375,7 +400,7 @@ def test_random_fleets_and_faults(seed: int) -> None:
         fleet = Fleet(chance.randint(1, 6), chance.choice([SURGE, IN_PLACE]), least)
         batches = [chance.choice([1, 2, "30%", "50%", "100%"]) for _batch in range(chance.randint(1, 3))]
         for _run in range(chance.randint(1, 5)):
-            wanted = chance.choice(RELEASES)
+            wanted, freeze = chance.choice(RELEASES), chance.random() < 0.1
             names = chance.sample(sorted(fleet.hosts), k=chance.randint(0, 2) if len(fleet.hosts) > 2 else 0)
             with suppress(KilledError):
                 done = fleet.roll(
@@ -383,25 +408,47 @@ def test_random_fleets_and_faults(seed: int) -> None:
                     batches,
                     kill_after=chance.choice([NEVER, chance.randint(0, 60)]),
                     restart=chance.random() < 0.1,
-                    freeze=chance.random() < 0.1,
+                    freeze=freeze,
                     lost_after={name: chance.randint(0, 30) for name in names},
                 )
-                check(fleet, wanted, done)
+                check(fleet, wanted, done, freeze)
 
 
-def check(fleet: Fleet, wanted: str, done: str) -> None:
-    """After a run that was not killed."""
-    lost = fleet.gone if done in ("kept", "failed") else set()
+def check(fleet: Fleet, wanted: str, done: str, freeze: bool) -> None:
+    """After a run that was not killed. What one host found out decides for all that can be reached."""
     for name, host in fleet.hosts.items():
         assert {host["current"], host["previous"], *occupied(host)} - {""} <= set(host["releases"])
-        if name in lost:
+        word = fleet.ended.get(name, "")
+        assert (word == "stranded") == (name in fleet.gone | fleet.stuck)
+        if word == "stranded":
             continue
         if done == "kept":
             assert wanted in GOOD
+            assert word in ("kept", "")
             assert fleet.is_serving(name)
             assert occupied(host) == [wanted]
             assert host["current"] == wanted
+        if done == "failed" and word:
+            assert word == "frozen" if freeze else word in ("undone", "frozen")
+        if word == "undone":
+            check_back(host, fleet.before[name], fleet.plans[name], fleet.begun)
+        if word == "frozen" and not freeze:
+            assert host["slots"][host["switch"]] == runs(wanted)
         if fleet.strategy == SURGE and host["switch"] in host["slots"]:
             assert host["slots"][host["switch"]]["running"]
-    if done == "kept" and not lost:
+    if done == "kept" and not fleet.gone:
         assert fleet.is_settled(wanted), "a second run has nothing to do"
+
+
+def check_back(host: Host, before: Host, plan: HostPlan, begun: int) -> None:
+    """The host is as it was or, where an earlier run had left it half-way, on the way back that was planned."""
+    settled = not plan_host("notes", before, before["current"], strategy=plan.strategy)[1]
+    left_alone = plan.strategy == IN_PLACE and plan.is_open and plan.batch > begun
+    if settled or left_alone:
+        assert host == {**before, "lasts": True}
+        return
+    assert host["switch"] == plan.undo_position
+    if plan.new_slot != plan.undo_position:
+        assert not host["slots"][plan.new_slot]["release"]
+    if plan.undo_position in host["slots"]:
+        assert host["slots"][plan.undo_position] == runs(plan.undo_release)

@@ -11,6 +11,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._verdict import (
     Verdict,
     begin,
     judge,
+    open_up,
     outcomes,
     undo_closes,
     undo_starts,
@@ -64,6 +65,11 @@ def test_a_batch_begins_where_nothing_failed_and_time_is_left() -> None:
     assert late.begun == {"a": 0, "b": 0}
 
 
+def test_a_batch_gets_users_where_nothing_failed() -> None:
+    verdict = open_up(Verdict({"a": {"a1": "broken"}, "b": {}}, {"a": 1, "b": 1}, {"a": 0, "b": 0}))
+    assert verdict.opened == {"a": 0, "b": 1}
+
+
 def test_where_old_instances_run_all_go_back_at_once() -> None:
     verdict = Verdict({"a": {"a1": "broken"}, "b": {}}, {"a": 0, "b": 0}, stranded=["a1"])
     assert undo_steps(PLANS, verdict) == {"a1": 0, "a2": 0}
@@ -86,9 +92,16 @@ def test_in_place_a_host_that_was_not_touched_is_never_closed() -> None:
 
 
 def test_in_place_nobody_who_serves_is_closed_while_a_host_is_stranded() -> None:
-    verdict = Verdict({"a": {"h2": "broken"}}, {"a": 2}, stranded=["h2"])
+    verdict = Verdict({"a": {"h2": "broken"}}, {"a": 2}, {"a": 2}, stranded=["h2"])
     assert undo_steps(ONE_BY_ONE, verdict) == {"h0": -1, "h1": -1, "h2": 0, "h3": 0}
     assert outcomes(ONE_BY_ONE, verdict, []) == {"h0": "frozen", "h1": "frozen", "h2": "stranded", "h3": "undone"}
+
+
+def test_in_place_nobody_stays_closed_because_another_host_of_the_batch_was_lost() -> None:
+    plans = {"h0": in_place(0), "h1": in_place(1), "h2": in_place(1)}
+    verdict = Verdict({"a": {"h2": "gone"}}, {"a": 1}, {"a": 0}, stranded=["h2"])
+    assert undo_steps(plans, verdict) == {"h0": -1, "h1": 0, "h2": 0}
+    assert outcomes(plans, verdict, []) == {"h0": "frozen", "h1": "undone", "h2": "stranded"}
 
 
 def test_a_restart_in_place_closes_nothing_to_go_back() -> None:
@@ -133,7 +146,7 @@ def test_the_text_has_the_cause_first() -> None:
 def test_the_text_names_whoever_is_not_back() -> None:
     text = verdict_text(PLANS, Verdict({"a": {"a1": "gone"}}, {"a": 0}, stranded=["a1"]), [], NOW)
     assert "a1 could not be brought back; every other host is back on what it ran before." in text
-    text = verdict_text(ONE_BY_ONE, Verdict({"a": {"h2": "gone"}}, {"a": 2}, stranded=["h2"]), [], {})
+    text = verdict_text(ONE_BY_ONE, Verdict({"a": {"h2": "gone"}}, {"a": 2}, {"a": 2}, ["h2"]), [], {})
     assert "h2 could not be brought back; h0, h1 keep it, since nobody" in text
     assert verdict_text(ONE_BY_ONE, Verdict({"a": {"h0": "no"}}, {}), [], {}) == (
         f"h0: no. a {V2} was not rolled out; nothing was shifted, every host is as it was."
