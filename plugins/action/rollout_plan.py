@@ -13,6 +13,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
     host_notes,
     memory_problem,
     memory_refusal,
+    more_connections,
     summary,
 )
 from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostPlan, HostState, plan_fleet
@@ -55,6 +56,9 @@ class ActionModule(ActionBase):
         lines = {host: plan.sentence(batches[plan.service]) for host, plan in plans.items() if plan.batch != NO_BATCH}
         result.update(
             hosts={host: asdict(plan) for host, plan in plans.items()},
+            connections=more_connections(
+                plans, seen, {name: host["__app_check"]["settings"] for name, host in hosts.items()}
+            ),
             batches=max(batches.values(), default=0),
             needed=bool(lines or held),
             leased=bool(arguments["rollout"]),

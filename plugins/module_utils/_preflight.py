@@ -29,8 +29,7 @@ def memory_problem(plan: HostPlan, seen: t.Mapping[str, t.Any], limit: str) -> s
     An instance may take as much as its limit or, without one, is taken to need as much as the one that runs.
     """
     beside = seen["slots"][other_slot(plan.new_slot)]
-    new = seen["slots"][plan.new_slot]
-    if plan.strategy != SURGE or plan.batch == NO_BATCH or new["running"] or not beside["running"]:
+    if not _starts_more(plan, seen) or not beside["running"]:
         return ""
     available = seen["memory"]["available"]
     wanted = memory_limit(limit, seen["memory"]["total"])
@@ -46,6 +45,30 @@ def memory_refusal(problems: t.Mapping[str, str]) -> str:
         f"no room for two instances, which the strategy surge needs: {said}. Nothing was shifted. "
         "Free memory, lower app_memory_max, or use app_strategy in_place"
     )
+
+
+def more_connections(
+    plans: t.Mapping[str, HostPlan],
+    seen: t.Mapping[str, t.Mapping[str, t.Any]],
+    settings: t.Mapping[str, t.Mapping[str, t.Any]],
+) -> dict[str, int]:
+    """By service, how many connections its database may get beside those of now, from all services that use it."""
+    more: dict[tuple[str, bool], int] = {}
+    for name, plan in plans.items():
+        if _starts_more(plan, seen[name]):
+            database = _database(settings[name])
+            more[database] = more.get(database, 0) + int(settings[name]["app_database_connections"])
+    return {plan.service: more.get(_database(settings[name]), 0) for name, plan in plans.items()}
+
+
+def _database(settings: t.Mapping[str, t.Any]) -> tuple[str, bool]:
+    """Which server counts the connections; one in front of it counts for itself."""
+    return settings["app_database_host"], bool(settings["app_database_pooled"])
+
+
+def _starts_more(plan: HostPlan, seen: t.Mapping[str, t.Any]) -> bool:
+    """Whether an instance starts that is none yet: what a killed run left running is in all figures already."""
+    return plan.strategy == SURGE and plan.batch != NO_BATCH and not seen["slots"][plan.new_slot]["running"]
 
 
 def _mib(size: int) -> str:

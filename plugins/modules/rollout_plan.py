@@ -57,6 +57,13 @@ hosts:
       undo_position: blue
       undo_release: 1.0.0-5feceb66ffc8
       strategy: surge
+connections:
+  description:
+    - By service, how many connections its database may get beside those of now, from all services of the play that use
+      it.
+  type: dict
+  returned: success
+  sample: {notes: 60}
 batches:
   description: How many batches the service with the most batches has.
   type: int

@@ -25,6 +25,9 @@ SETTINGS = {
     "app_progress_timeout": 7200.0,
     "app_migrate_command": [],
     "app_memory_max": "infinity",
+    "app_database_host": "db1",
+    "app_database_connections": 20,
+    "app_database_pooled": False,
     "app_ready_path": "/ready",
     "app_ready_json": {},
     "app_version_path": "",
@@ -84,6 +87,7 @@ def test_a_plan(plan: Act) -> None:
     assert (result["needed"], result["batches"], result["target"]) == (True, 2, "staged")
     assert result["plan"]["app3"] == f"{V1} (blue) -> {V2} (green), batch 2 of 2"
     assert result["hosts"]["app1"]["undo_release"] == V1
+    assert result["connections"] == {"notes": 60}
     assert {mine["arbiter"] for mine in result["hosts"].values()} == {"app1"}
     assert result["rollout"].count("Z-") == 1
 

@@ -4,15 +4,17 @@
 from __future__ import annotations
 
 import typing as t
+from dataclasses import replace
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
     host_notes,
     memory_limit,
     memory_problem,
+    more_connections,
     summary,
 )
-from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import HostPlan
+from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, HostPlan
 
 V1, V2 = "1.0.0-000000000001", "2.0.0-000000000002"
 MIB = 1 << 20
@@ -63,6 +65,30 @@ def test_where_no_second_instance_starts_no_memory_is_wanted() -> None:
     fresh = HostPlan("notes", "", V2, "", "blue", "closed", batch=0)
     nothing = {**seen(1), "slots": {"blue": {"running": False}, "green": {"running": False}}}
     assert memory_problem(fresh, nothing, "1G") == ""
+
+
+def uses(host: str, connections: int, pooled: bool = False) -> dict[str, t.Any]:
+    return {
+        "app_database_host": host,
+        "app_database_connections": connections,
+        "app_database_pooled": pooled,
+    }
+
+
+def test_only_instances_that_are_yet_to_start_open_connections() -> None:
+    plans = {"app1": UPDATE, "app2": UPDATE, "app3": replace(UPDATE, batch=NO_BATCH)}
+    hosts = {"app1": seen(256, release=V2, running=True), "app2": seen(256), "app3": seen(256)}
+    assert more_connections(plans, hosts, dict.fromkeys(plans, uses("db1", 20))) == {"notes": 20}
+    in_place = {"app2": replace(UPDATE, strategy="in_place")}
+    assert more_connections(in_place, hosts, {"app2": uses("db1", 20)}) == {"notes": 0}
+
+
+def test_what_all_services_of_a_database_open_is_one_sum() -> None:
+    names = ("notes", "users", "pooled", "elsewhere")
+    plans = {name: replace(UPDATE, service=name) for name in names}
+    settings = [uses("db1", 20), uses("db1", 5), uses("db1", 7, pooled=True), uses("db2", 1)]
+    more = more_connections(plans, dict.fromkeys(names, seen(256)), dict(zip(names, settings, strict=True)))
+    assert more == {"notes": 25, "users": 25, "pooled": 7, "elsewhere": 1}
 
 
 @pytest.mark.parametrize(
