@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
             seen = {name: seen_of(host, arguments["rollout"]) for name, host in hosts.items()}
             known = states(hosts, seen, arguments["target"], arguments["release"])
             plans = plan_fleet(known)
-            if arguments["target"] == "staged":
+            if arguments["target"] != "previous":
                 check_memory(plans, hosts, known)
         except ValueError as exc:
             result.update(failed=True, msg=str(exc))

@@ -174,6 +174,7 @@ def test_hosts_without_memory_for_two_are_refused_but_may_go_back(plan: Act) -> 
         in (result["msg"])
     )
     assert plan(variables, target="previous")["needed"]
+    assert "app1 has 1024 MiB of memory left" in plan(variables, target="current")["msg"], "a restart is no way back"
 
 
 def test_a_plan_tells_how_and_what_is_not_well(plan: Act) -> None:
