@@ -58,6 +58,7 @@ PROBES: dict[str, t.Any] = {
             "ca_path": {"type": "path"},
             "server_name": {"type": "str"},
             "unit": {"type": "str"},
+            "restarts": {"type": "int", "default": 0},
             "database": {"type": "str"},
             "query": {"type": "str", "default": "SELECT 1"},
             "answer": {"type": "str"},

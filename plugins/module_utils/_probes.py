@@ -156,16 +156,16 @@ def _tcp_of(options: Options, base_url: str | None) -> Probe:
 
 
 def _unit_of(options: Options, _base_url: str | None) -> Probe:
-    unit, port = options["unit"], options["port"]
+    unit, port, restarts = options["unit"], options["port"], options["restarts"]
     before: dict[str, str] = {}
 
     def look() -> Answer:
         seen = _systemd.show(unit)[0]
         if not before:
             before.update(seen)
-        answer = judge_unit(unit, before, seen)
+        answer = judge_unit(unit, before, seen, restarts=restarts)
         if not answer.ok and answer.final:
-            answer = judge_unit(unit, before, seen, ending_of(_systemd.journal(unit, JOURNAL_LINES)))
+            answer = judge_unit(unit, before, seen, ending_of(_systemd.journal(unit, JOURNAL_LINES)), restarts)
         return judge_together(answer, _listener(unit, port, seen)) if port else answer
 
     return Probe(unit, options["timeout"], look)

@@ -26,6 +26,7 @@ class HostPlan:
     emptied before the release starts in ``new_slot``, and ``closes`` says whether the host serves nobody meanwhile.
     If the release is not kept, the switch goes to ``undo_position``, where ``undo_release`` has to run. ``is_open``
     says whether the switch leads to ``new_slot`` before the rollout. ``batch`` is -1 where there is nothing to do.
+    ``restarts`` says how often systemd had restarted an instance of the release that runs already and stays.
     ``arbiter`` is the service's first host: whoever gets the lease there may go on to the others, so of two rollouts
     exactly one wins. ``migrates`` marks the host of a service that migrates the data.
     """
@@ -41,6 +42,7 @@ class HostPlan:
     closes: bool = False
     is_open: bool = False
     stop_first: t.Sequence[str] = ()
+    restarts: int = 0
     batch: int = NO_BATCH
     arbiter: str = ""
     migrates: bool = False
@@ -63,6 +65,8 @@ def plan_host(
     """
     plan = {SURGE: _beside, IN_PLACE: _in_place}[strategy](service, seen, wanted, restart)
     slot = seen["slots"][plan.new_slot]
+    if _runs(slot, wanted) and slot["enabled"] and plan.new_slot not in plan.stop_first:
+        plan = replace(plan, restarts=slot["restarts"])
     settled = (
         not plan.old_slot
         and not plan.stop_first

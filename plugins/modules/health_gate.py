@@ -36,7 +36,8 @@ options:
           - V(http) sends a request from the host.
           - V(tcp) opens a connection.
           - V(unit) wants a systemd unit active, as the same process as at the first look and never restarted since it
-            was started. With O(probes[].port) it also wants the unit, and nobody else, to listen on that port.
+            was started, but for O(probes[].restarts). With O(probes[].port) it also wants the unit, and nobody else, to
+            listen on that port.
           - V(postgres) asks a Postgres one query, which may only read. The host needs the package C(python3-psycopg2);
             without it the gate fails.
           - V(redis) says PING to a Redis.
@@ -112,6 +113,10 @@ options:
       unit:
         description: Name of the unit for a probe of type V(unit).
         type: str
+      restarts:
+        description: How often systemd had restarted that unit before, if somebody else started it.
+        type: int
+        default: 0
       database:
         description: Database for a probe of type V(postgres).
         type: str

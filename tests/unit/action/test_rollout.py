@@ -42,7 +42,7 @@ SEEN = {
     "current": V1,
     "previous": V0,
     "slots": {
-        "blue": {"release": V1, "running": True, "enabled": True, "memory": 100 << 20},
+        "blue": {"release": V1, "running": True, "enabled": True, "restarts": 0, "memory": 100 << 20},
         "green": {"release": "", "running": False, "enabled": False, "memory": 0},
     },
     "switch": "blue",

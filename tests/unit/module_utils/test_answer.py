@@ -145,6 +145,15 @@ def test_a_unit_that_was_restarted_before_the_first_look() -> None:
     assert judge_unit("notes", seen, seen) == Answer(False, "notes did not stay up: systemd restarted it 3 times", True)
 
 
+def test_restarts_that_are_known_are_no_fault_of_this_rollout() -> None:
+    before = {**UNIT, "NRestarts": "3"}
+    assert judge_unit("notes", before, before, restarts=3).ok
+    late = {**UNIT, "NRestarts": "4"}
+    answer = judge_unit("notes", late, late, restarts=3)
+    assert answer == Answer(False, "notes did not stay up: systemd restarted it 4 times", True)
+    assert (answer.expected, answer.got) == ("NRestarts 3", "NRestarts 4")
+
+
 CRASHED = [
     "Started notes@green.service - notes in slot green.",
     "listening on 8002",

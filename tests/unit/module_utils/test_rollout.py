@@ -23,7 +23,7 @@ EMPTY = {"release": "", "running": False, "enabled": False}
 
 
 def runs(release: str, **changes: t.Any) -> dict[str, t.Any]:
-    return {"release": release, "running": True, "enabled": True, **changes}
+    return {"release": release, "running": True, "enabled": True, "restarts": 0, **changes}
 
 
 def host(
@@ -104,6 +104,30 @@ def test_a_restart_puts_a_new_instance_beside_the_old_one(
     assert needed
     assert (plan.old_slot, plan.new_slot, plan.undo_position) == planned
     assert list(plan.stop_first) == ([plan.new_slot] if seen["slots"][plan.new_slot] != EMPTY else [])
+
+
+@pytest.mark.parametrize(
+    ("seen", "strategy", "restart", "restarts"),
+    [
+        # Nothing but the switch is wrong, or a run was killed just before it recorded the release.
+        (host("absent", V2, runs(V2, restarts=3)), "surge", False, 3),
+        (host("green", V1, EMPTY, runs(V2, restarts=1)), "surge", False, 1),
+        (host("absent", V2, runs(V2, restarts=3)), "in_place", False, 3),
+        # It is started anew.
+        (host("blue", V1, runs(V1, restarts=3)), "surge", False, 0),
+        (host("blue", V1, runs(V1, restarts=3)), "in_place", False, 0),
+        (host("blue", V2, runs(V2, restarts=3)), "surge", True, 0),
+        (host("blue", V2, runs(V2, restarts=3)), "in_place", True, 0),
+        (host("blue", V2, EMPTY, runs(V2, restarts=3)), "surge", True, 0),
+        (host("blue", V1, runs(V1), runs(V2, restarts=3, running=False)), "surge", False, 0),
+        # Enabling it clears the counter.
+        (host("blue", V2, runs(V2, restarts=3, enabled=False)), "surge", False, 0),
+    ],
+)
+def test_how_often_an_instance_that_stays_was_restarted_before(
+    seen: dict[str, t.Any], strategy: str, restart: bool, restarts: int
+) -> None:
+    assert plan_host("notes", seen, V2, restart, strategy)[0].restarts == restarts
 
 
 def test_a_switch_that_would_not_survive_a_reboot_is_work() -> None:

@@ -275,12 +275,12 @@ class Fleet:
 
 
 def fresh_host() -> Host:
-    slots = {slot: {"release": "", "running": False, "enabled": False} for slot in ("blue", "green")}
+    slots = {slot: {"release": "", "running": False, "enabled": False, "restarts": 0} for slot in ("blue", "green")}
     return {"switch": "absent", "lasts": False, "current": "", "previous": "", "releases": [], "slots": slots}
 
 
 def runs(release: str) -> dict[str, t.Any]:
-    return {"release": release, "running": True, "enabled": True}
+    return {"release": release, "running": True, "enabled": True, "restarts": 0}
 
 
 def occupied(host: Host) -> list[str]:
