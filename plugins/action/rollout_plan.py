@@ -8,7 +8,7 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import owner, rollout_id
+from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import absent_hosts, owner, rollout_id
 from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
     host_notes,
     memory_problem,
@@ -42,7 +42,7 @@ class ActionModule(ActionBase):
         try:
             seen = {name: seen_of(host, arguments["rollout"]) for name, host in hosts.items()}
             known = states(hosts, seen, arguments["target"], arguments["release"])
-            plans = plan_fleet(known)
+            plans = plan_fleet(known, absent_hosts(variables, hosts))
             if arguments["target"] != "previous":
                 check_memory(plans, hosts, known)
         except ValueError as exc:

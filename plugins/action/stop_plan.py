@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import owner, rollout_id
+from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import absent_hosts, owner, rollout_id
 from ansible_collections.evenkeel.fleet.plugins.module_utils._stop import Host, names_of, retiring, stopping
 
 
@@ -26,14 +26,9 @@ class ActionModule(ActionBase):
         )
         hostvars = variables["hostvars"]
         hosts = {name: state(hostvars[name]) for name in variables["ansible_play_hosts_all"]}
-        absent = {
-            name: hostvars[name]["app_name"]
-            for name in variables["groups"]["all"]
-            if name not in hosts and "app_name" in hostvars[name]
-        }
         try:
             if arguments["service"] is None:
-                names = retiring(names_of(arguments["retire"]), hosts, absent)
+                names = retiring(names_of(arguments["retire"]), hosts, absent_hosts(variables, hosts))
             else:
                 names = stopping(arguments["service"], hosts)
         except ValueError as exc:

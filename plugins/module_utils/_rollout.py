@@ -226,10 +226,11 @@ class HostState:
         return self.is_up and self.ready is not False
 
 
-def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
+def plan_fleet(hosts: t.Mapping[str, HostState], absent: t.Mapping[str, str] | None = None) -> dict[str, HostPlan]:
     """A plan for every host, in inventory order. Batches never straddle services; services go side by side.
 
-    Raises ValueError where a service would have fewer hosts that serve than it wants.
+    ``absent`` are hosts of the inventory that are not in the play, and their services. Raises ValueError where a
+    service would have fewer hosts that serve than it wants.
     """
     plans: dict[str, HostPlan] = {}
     arbiters: dict[str, str] = {}
@@ -245,18 +246,27 @@ def plan_fleet(hosts: t.Mapping[str, HostState]) -> dict[str, HostPlan]:
         if hosts[names[0]].migrates and not any(host.seen["current"] == host.wanted for host in mine.values()):
             plans[names[0]] = replace(plans[names[0]], migrates=True)
         closing = [name for name in names if plans[name].closes]
-        for number, batch in enumerate(_batches(service, names, closing, mine)):
+        missing = [name for name, of in (absent or {}).items() if of == service]
+        for number, batch in enumerate(_batches(service, names, closing, mine, missing)):
             for name in batch:
                 plans[name] = replace(plans[name], batch=number)
     return plans
 
 
 def _batches(
-    service: str, names: t.Sequence[str], closing: t.Collection[str], hosts: t.Mapping[str, HostState]
+    service: str,
+    names: t.Sequence[str],
+    closing: t.Collection[str],
+    hosts: t.Mapping[str, HostState],
+    absent: t.Sequence[str],
 ) -> t.Iterator[list[str]]:
-    """The hosts of each batch. Of those that serve now, no more are closed at once than may be missing."""
+    """The hosts of each batch. Of those that serve now, no more are closed at once than may be missing.
+
+    What is ``absent`` cannot be asked, so it counts as missing.
+    """
     first = hosts[names[0]]
-    least = least_available(len(hosts), first.min_available)
+    total = len(hosts) + len(absent)
+    least = least_available(total, first.min_available)
     up = {name for name, host in hosts.items() if host.is_up}
     well = {name for name, host in hosts.items() if host.serves}
     # Whoever serves nobody anyway costs nothing, and adds to those that serve once it is done. One that is up and not
@@ -271,7 +281,7 @@ def _batches(
                 break
             batch.append(name)
         if not batch:
-            raise ValueError(_too_few(service, sorted(set(hosts) - well), len(hosts), least))
+            raise ValueError(_too_few(service, sorted(set(hosts) - well), absent, total, least))
         yield batch
         up.update(batch)
         well.update(batch)
@@ -279,10 +289,12 @@ def _batches(
         number += 1
 
 
-def _too_few(service: str, down: t.Sequence[str], total: int, least: int) -> str:
+def _too_few(service: str, down: t.Sequence[str], absent: t.Sequence[str], total: int, least: int) -> str:
     missing = f", and {', '.join(down)} serve nobody as it is" if down else ""
+    unasked = f"; {', '.join(absent)} of {service} is not in the play, so it cannot be asked" if absent else ""
+    lower = "Run it without --limit, lower" if absent else "Lower"
     return (
-        f"{service}: strategy in_place closes a host while it is updated, but of its {total} hosts in this run "
-        f"{least} have to serve at any time (app_min_available){missing}. "
-        "Nothing was changed. Lower app_min_available, which accepts that users notice, or use the strategy surge"
+        f"{service}: strategy in_place closes a host while it is updated, but of its {total} hosts "
+        f"{least} have to serve at any time (app_min_available){missing}{unasked}. "
+        f"Nothing was changed. {lower} app_min_available, which accepts that users notice, or use the strategy surge"
     )

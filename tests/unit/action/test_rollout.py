@@ -61,6 +61,7 @@ def fleet(*names: str, **settings: t.Any) -> dict[str, t.Any]:
     return {
         "hostvars": {name: copy.deepcopy(registered) for name in names},
         "ansible_play_hosts": list(names),
+        "groups": {"all": list(names)},
     }
 
 
@@ -143,6 +144,16 @@ def test_a_plan_that_cannot_be_says_why(plan: Act) -> None:
     assert result["msg"].startswith("notes: strategy in_place closes a host while it is updated")
     result = plan(fleet("app1"), target="previous", release="9.9.9")
     assert "no host has a release 9.9.9" in result["msg"]
+
+
+def test_in_place_hosts_that_were_left_out_are_missed(plan: Act) -> None:
+    variables = fleet("app1", "app2", "app3", app_strategy="in_place")
+    variables["ansible_play_hosts"] = ["app1", "app2"]
+    variables["hostvars"]["lb1"] = {}
+    variables["groups"]["all"].append("lb1")
+    assert plan(variables)["needed"], "app3 is of no service"
+    variables["hostvars"]["app3"]["app_name"] = "notes"
+    assert "app3 of notes is not in the play" in plan(variables)["msg"]
 
 
 def test_one_host_migrates_unless_an_earlier_rollout_did(plan: Act) -> None:

@@ -304,12 +304,14 @@ def test_a_bad_least_is_refused(bad: t.Any) -> None:
         least_available(3, bad)
 
 
-def in_place_batches(hosts: dict[str, dict[str, t.Any]], least: t.Any, **more: t.Any) -> list[list[str]]:
+def in_place_batches(
+    hosts: dict[str, dict[str, t.Any]], least: t.Any, absent: dict[str, str] | None = None
+) -> list[list[str]]:
     states = {
-        name: HostState("notes", V2, ("100%",), seen, strategy="in_place", min_available=least, **more)
+        name: HostState("notes", V2, ("100%",), seen, strategy="in_place", min_available=least)
         for name, seen in hosts.items()
     }
-    plans = plan_fleet(states)
+    plans = plan_fleet(states, absent or {})
     last = max(plan.batch for plan in plans.values())
     return [[name for name, plan in plans.items() if plan.batch == number] for number in range(last + 1)]
 
@@ -342,9 +344,9 @@ def test_in_place_closes_no_more_hosts_than_may_be_missing(
 @pytest.mark.parametrize(
     ("hosts", "least", "complaint"),
     [
-        ({"a": OPEN}, "", "of its 1 hosts in this run 1 have to serve"),
-        ({"a": OPEN, "b": OPEN}, 2, "of its 2 hosts in this run 2 have to serve"),
-        ({"a": OPEN, "b": OPEN}, 3, "of its 2 hosts in this run 3 have to serve"),
+        ({"a": OPEN}, "", "of its 1 hosts 1 have to serve"),
+        ({"a": OPEN, "b": OPEN}, 2, "of its 2 hosts 2 have to serve"),
+        ({"a": OPEN, "b": OPEN}, 3, "of its 2 hosts 3 have to serve"),
         ({"a": OPEN, "b": {**DONE, "switch": "closed", "current": V2}}, 2, "2 have to serve"),
     ],
 )
@@ -353,6 +355,19 @@ def test_in_place_is_refused_where_too_few_would_serve(
 ) -> None:
     with pytest.raises(ValueError, match=complaint):
         in_place_batches(hosts, least)
+
+
+@pytest.mark.parametrize(
+    ("least", "batches"), [("", None), (2, None), ("67%", None), (1, [["a"], ["b"]]), ("33%", [["a"], ["b"]])]
+)
+def test_in_place_a_host_that_is_not_in_the_play_counts_as_missing(least: t.Any, batches: t.Any) -> None:
+    hosts, absent = {"a": OPEN, "b": OPEN}, {"c": "notes", "other": "users"}
+    if batches:
+        assert in_place_batches(hosts, least, absent) == batches
+        return
+    complaint = "c of notes is not in the play, so it cannot be asked. .* Run it without --limit, lower app_min_av"
+    with pytest.raises(ValueError, match=complaint):
+        in_place_batches(hosts, least, absent)
 
 
 @pytest.mark.parametrize(
