@@ -54,7 +54,7 @@ def processes(control_group: str) -> list[str]:
 
 def _processes_below(cgroup: str) -> list[str]:
     found: list[str] = []
-    for directory, _children, _files in os.walk(cgroup):
+    for directory, _children, _names in os.walk(cgroup):
         with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
             found += file.read().split()
     return found

@@ -11,7 +11,7 @@ version_added: 1.0.0
 description:
   - The switch is an nftables table of the service's own that sends new connections for the public port to one slot,
     or refuses them. Moving it is one kernel transaction; established connections stay where they are.
-  - The position survives a reboot and a start, stop, restart or reload of C(nftables.service). No other table is touched.
+  - The position survives a reboot, and whatever becomes of C(nftables.service). No other table is touched.
   - Nobody but the host itself can reach the port of a slot directly.
 attributes:
   check_mode:
