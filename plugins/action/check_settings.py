@@ -64,9 +64,9 @@ class ActionModule(ActionBase):
         problems += _settings.unknown_peers(known, arguments["peers"], variables["groups"], variables["hostvars"])
         if parent := arguments["one_child_of"]:
             problems += _settings.crowded_children(variables["inventory_hostname"], parent, self._children(parent))
-        for path in arguments["probes"]:
-            for label, probe in _settings.select(known, path):
-                problems += bad_probe(label, probe)
+        probes = [found for path in arguments["probes"] for found in _settings.select(known, path)]
+        for label, probe in probes:
+            problems += bad_probe(label, probe)
         if not problems:
             for gate in arguments["gates"]:
                 problems += shut_gate({option: (name, settings[name]) for option, name in gate.items()})
@@ -74,6 +74,8 @@ class ActionModule(ActionBase):
         result.update(changed=False, problems=problems, settings=shown)
         if problems:
             result.update(failed=True, msg=f"Role {role.name}: " + "; ".join(problems))
+        else:
+            result.update(probes=[_settings.probe_name(probe) for _label, probe in probes])
         return result
 
     def _argument_spec(self, role: Path) -> dict[str, t.Any]:

@@ -39,6 +39,7 @@ class ActionModule(ActionBase):
             }
         )
         hosts = {host: variables["hostvars"][host] for host in variables["ansible_play_hosts"]}
+        checks = {name: host["__app_check"] for name, host in hosts.items()}
         try:
             seen = {name: seen_of(host, arguments["rollout"]) for name, host in hosts.items()}
             known = states(hosts, seen, arguments["target"], arguments["release"])
@@ -56,17 +57,15 @@ class ActionModule(ActionBase):
         lines = {host: plan.sentence(batches[plan.service]) for host, plan in plans.items() if plan.batch != NO_BATCH}
         result.update(
             hosts={host: asdict(plan) for host, plan in plans.items()},
-            connections=more_connections(
-                plans, seen, {name: host["__app_check"]["settings"] for name, host in hosts.items()}
-            ),
+            connections=more_connections(plans, seen, {name: check["settings"] for name, check in checks.items()}),
             batches=max(batches.values(), default=0),
             needed=bool(lines or held),
             leased=bool(arguments["rollout"]),
             plan=lines,
             notes={name: said for name, host in hosts.items() if lines and (said := note_of(host, known[name]))},
             summary=[
-                summary(service, plans, settings_of(hosts, plans, service))
-                for service in dict.fromkeys(plans[name].service for name in lines)
+                summary(plans[first].service, plans, checks[first]["settings"], checks[first]["probes"])
+                for first in dict.fromkeys(plans[name].arbiter for name in lines)
             ],
             target=arguments["target"],
             began=time.time(),
@@ -128,16 +127,6 @@ def seen_of(host: t.Mapping[str, t.Any], rollout: str) -> t.Mapping[str, t.Any]:
     """What was seen under the lease is what counts, once there is one; an earlier rollout of the play had its own."""
     lease = host.get("__app_lease", {}) if rollout else {}
     return t.cast("t.Mapping[str, t.Any]", lease.get("seen") or host["__app_info"])
-
-
-def settings_of(
-    hosts: t.Mapping[str, t.Mapping[str, t.Any]], plans: t.Mapping[str, HostPlan], service: str
-) -> t.Mapping[str, t.Any]:
-    """The settings of a service's first host."""
-    found: t.Mapping[str, t.Any] = next(
-        host["__app_check"]["settings"] for name, host in hosts.items() if plans[name].service == service
-    )
-    return found
 
 
 def check_memory(

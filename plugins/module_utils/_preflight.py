@@ -85,8 +85,13 @@ def host_notes(seen: t.Mapping[str, t.Any], ready: bool | None, answer: str) -> 
     return f"is not ready now: {answer}" if ready is False else ""
 
 
-def summary(service: str, plans: t.Mapping[str, HostPlan], settings: t.Mapping[str, t.Any]) -> str:
-    """How a service is going to be rolled out, on a line."""
+def summary(
+    service: str,
+    plans: t.Mapping[str, HostPlan],
+    settings: t.Mapping[str, t.Any],
+    own_probes: t.Iterable[str],
+) -> str:
+    """How a service is going to be rolled out, on a line. ``own_probes`` are those that its settings add."""
     mine = {name: plan for name, plan in plans.items() if plan.service == service and plan.batch != NO_BATCH}
     numbers = [plan.batch for plan in mine.values()]
     sizes = [str(numbers.count(number)) for number in range(max(numbers) + 1)]
@@ -96,7 +101,7 @@ def summary(service: str, plans: t.Mapping[str, HostPlan], settings: t.Mapping[s
     said = [
         f"strategy {next(iter(mine.values())).strategy}",
         f"batches of {', '.join(sizes)}",
-        f"gate wants {', '.join(probes)} for {float(settings['app_gate_min_healthy']):g} s,"
+        f"gate wants {', '.join([*probes, *own_probes])} for {float(settings['app_gate_min_healthy']):g} s,"
         f" with traffic for {float(settings['app_bake_min_healthy']):g} s",
     ]
     said += [f"{' '.join(settings['app_migrate_command'])} on {name} first" for name in mine if mine[name].migrates]

@@ -210,6 +210,17 @@ def bad_units(settings: t.Mapping[str, t.Any], names: t.Iterable[str]) -> list[s
     return problems
 
 
+def probe_name(probe: t.Mapping[str, t.Any]) -> str:
+    """What a probe is called where nothing secret may show: without a query, and a command without its arguments."""
+    kind = str(probe.get("type", "http"))
+    if kind in ("http", "unit"):
+        return f"{kind} {str(probe['url' if kind == 'http' else 'unit']).partition('?')[0]}"
+    if kind == "command":
+        return f"{kind} {probe['argv'][0]}"
+    place = ":".join(str(part) for part in (probe.get("address", "127.0.0.1"), probe.get("port")) if part)
+    return f"{kind} {probe['database']} at {place}" if kind == "postgres" else f"{kind} {place}"
+
+
 def missing_choices(settings: t.Mapping[str, t.Any], choices: t.Iterable[t.Sequence[str]]) -> list[str]:
     """One sentence for each group of settings of which not exactly one is given; an empty one is not."""
     problems = []

@@ -110,6 +110,12 @@ problems:
   type: list
   elements: str
   returned: always
+probes:
+  description: What the probes in O(probes) are, in a word or two, without what they keep secret.
+  type: list
+  elements: str
+  returned: success
+  sample: [http /search, redis 10.0.0.6]
 settings:
   description: The role's settings on this host, defaults included, without secret ones.
   type: dict

@@ -32,10 +32,14 @@ FORMATS = {"web_name": "identifier", "web_port": "port", "web_password": "single
 @pytest.fixture
 def role(tmp_path: Path) -> Path:
     (tmp_path / "web/meta").mkdir(parents=True)
-    (tmp_path / "web/meta/argument_specs.yml").write_text(
-        yaml.safe_dump({"argument_specs": {"main": {"options": OPTIONS}}})
-    )
+    describe(tmp_path / "web")
     return tmp_path / "web"
+
+
+def describe(role: Path, **more: dict[str, t.Any]) -> None:
+    """Say which settings the role has."""
+    options = {**OPTIONS, **more}
+    (role / "meta/argument_specs.yml").write_text(yaml.safe_dump({"argument_specs": {"main": {"options": options}}}))
 
 
 @pytest.fixture
@@ -131,9 +135,7 @@ def test_a_role_without_argument_spec(check: Act, tmp_path: Path) -> None:
     ],
 )
 def test_probes_are_checked_without_asking_anybody(check: Act, role: Path, probe: t.Any, problem: str) -> None:
-    spec = {**OPTIONS, "web_probes": {"type": "list", "elements": "raw", "no_log": True, "default": []}}
-    path = role / "meta/argument_specs.yml"
-    path.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": spec}}}))
+    describe(role, web_probes={"type": "list", "elements": "raw", "no_log": True, "default": []})
     good = {"type": "redis", "password": "hunter2"}
     result = check({"web_name": "notes", "web_probes": [good]}, probes=["web_probes[]"])
     assert result["problems"] == []
@@ -145,9 +147,7 @@ def test_probes_are_checked_without_asking_anybody(check: Act, role: Path, probe
 
 def test_a_gate_must_be_able_to_open(check: Act, role: Path) -> None:
     gates = [{"min_healthy": "web_port", "timeout": "web_timeout"}]
-    spec = {**OPTIONS, "web_timeout": {"type": "float", "default": 60}}
-    path = role / "meta/argument_specs.yml"
-    path.write_text(yaml.safe_dump({"argument_specs": {"main": {"options": spec}}}))
+    describe(role, web_timeout={"type": "float", "default": 60})
     settings = {"web_name": "notes", "web_port": 50, "web_timeout": 60}
     assert check(settings, gates=gates)["problems"] == []
     problems = check({**settings, "web_port": 80}, gates=gates)["problems"]
@@ -177,3 +177,32 @@ def test_a_host_is_in_one_child_of_a_group(
     result = check(settings, variable_manager=variables, one_child_of="app")
     assert [problem.split(",")[0] for problem in result["problems"]] == ([f"a is in the groups {both}"] if both else [])
     assert check(settings, variable_manager=variables, one_child_of="none")["problems"] == []
+
+
+@pytest.mark.parametrize(
+    ("probe", "name"),
+    [
+        ({"url": "/search?token=hunter2"}, "http /search"),
+        ({"type": "http", "url": "https://10.0.0.7/health", "password": "hunter2"}, "http https://10.0.0.7/health"),
+        ({"type": "tcp", "port": 8003}, "tcp 127.0.0.1:8003"),
+        ({"type": "redis"}, "redis 127.0.0.1"),
+        ({"type": "unit", "unit": "notes-worker.service"}, "unit notes-worker.service"),
+        (
+            {
+                "type": "postgres",
+                "address": "10.0.0.5",
+                "database": "notes",
+                "username": "notes",
+                "password": "hunter2",
+            },
+            "postgres notes at 10.0.0.5",
+        ),
+        ({"type": "redis", "address": "10.0.0.6", "port": 6380}, "redis 10.0.0.6:6380"),
+        ({"type": "command", "argv": ["/opt/notes/smoke", "hunter2"], "user": "notes"}, "command /opt/notes/smoke"),
+    ],
+)
+def test_a_probe_is_named_without_its_secrets(check: Act, role: Path, probe: dict[str, t.Any], name: str) -> None:
+    describe(role, web_probes={"type": "list", "elements": "dict", "no_log": True, "default": []})
+    result = check({"web_name": "notes", "web_probes": [probe]}, probes=["web_probes[]"])
+    assert result["probes"] == [name]
+    assert "hunter2" not in str(result)

@@ -54,7 +54,7 @@ SEEN = {
 def fleet(*names: str, **settings: t.Any) -> dict[str, t.Any]:
     """The variables of a play in which the hosts have checked their settings, staged V2 and looked around."""
     registered = {
-        "__app_check": {"settings": {**SETTINGS, **settings}},
+        "__app_check": {"settings": {**SETTINGS, **settings}, "probes": ["tcp 8003"]},
         "__app_info": SEEN,
         "__app_release": {"id": V2},
     }
@@ -193,7 +193,7 @@ def test_a_plan_tells_how_and_what_is_not_well(plan: Act) -> None:
     variables["hostvars"]["app2"]["__app_info"].update(ready=False, answer="GET /ready answered 503")
     result = plan(variables, rollout="20260102T030405Z-a1b2")
     assert result["summary"] == [
-        "notes: strategy surge; batches of 1, 1; gate wants /ready for 10 s, with traffic for 10 s"
+        "notes: strategy surge; batches of 1, 1; gate wants /ready, tcp 8003 for 10 s, with traffic for 10 s"
     ]
     assert result["notes"] == {"app2": "is not ready now: GET /ready answered 503"}
 

@@ -120,7 +120,7 @@ def test_summary() -> None:
     plans = {f"h{number}": HostPlan("notes", V1, V2, "", "green", "blue", batch=min(number, 1)) for number in range(3)}
     plans["h0"] = HostPlan("notes", V1, V2, "", "green", "blue", batch=0, migrates=True)
     plans["other"] = HostPlan("other", V1, V2, "", "green", "blue", batch=2)
-    assert summary("notes", plans, settings) == (
-        'notes: strategy surge; batches of 1, 2; gate wants /ready {"database": true}, the version at /version '
-        "for 10 s, with traffic for 2.5 s; notes migrate on h0 first"
+    assert summary("notes", plans, settings, ["http /search", "redis 10.0.0.6"]) == (
+        'notes: strategy surge; batches of 1, 2; gate wants /ready {"database": true}, the version at /version, '
+        "http /search, redis 10.0.0.6 for 10 s, with traffic for 2.5 s; notes migrate on h0 first"
     )
