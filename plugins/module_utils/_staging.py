@@ -30,6 +30,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
 
 SCRATCH = ".staging-"
 PART = ".part-"
+UNPACKED = "the unpacked artifact"
 
 # No program begins like this, so what does is an archive of a kind that is not unpacked, or a damaged one.
 PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd", b"PK\x03\x04": "zip"}
@@ -56,8 +57,6 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
         fetched = f"{scratch}/.artifact"
         _fetch(layout, source, fetched, content.artifact_sha256)
         try:
-            # Unpacked, an archive takes some times its size.
-            _files.check_space(layout.releases, 3 * os.path.getsize(fetched), f"artifact {source.artifact}")
             _unpack(fetched, f"{scratch}/artifact", program, content.artifact_path)
             if content.files:
                 _check_program(f"{scratch}/artifact", program)
@@ -121,6 +120,7 @@ def _fetch(layout: Layout, source: Source, to: str, wanted: str) -> None:
     else:
         if not os.path.isfile(source.artifact):
             raise FileNotFoundError(f"artifact {source.artifact}: wanted a file on this host, there is none")
+        _files.check_space(layout.releases, os.path.getsize(source.artifact), f"artifact {source.artifact}")
         shutil.copyfile(source.artifact, to)
         seen = _installed.digest_of(to)
     if seen != wanted:
@@ -169,6 +169,7 @@ def _unpack(archive: str, to: str, program: str, path_inside: str) -> None:
         for magic, kind in PACKED.items():
             if head.startswith(magic):
                 raise ValueError(f"it is packed with {kind}, but no whole tar archive in gzip, bzip2 or xz")
+        _files.check_space(to, os.path.getsize(archive), UNPACKED)
         path = f"{to}/{inner_path(program)}"
         os.makedirs(os.path.dirname(path), exist_ok=True)
         shutil.copyfile(archive, path)
@@ -179,6 +180,7 @@ def _unpack(archive: str, to: str, program: str, path_inside: str) -> None:
         inner = below([Member(member.name, _kind(member), member.linkname) for member in every], path_inside)
         check_archive(list(inner.values()))
         members = [every[position] for position in inner]
+        _files.check_space(to, sum(member.size for member in members), UNPACKED)
         for member, known in zip(members, inner.values(), strict=True):
             member.name, member.linkname = known.name, known.target
             # Root owns a release and nobody writes in it; whoever packed it has no say in that.

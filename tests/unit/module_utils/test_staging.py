@@ -7,14 +7,16 @@ import fcntl
 import hashlib
 import io
 import os
+import shutil
 import stat
 import tarfile
 import typing as t
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _installed, _staging, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _installed, _staging, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Settings, release_files
 from ansible_collections.evenkeel.fleet.plugins.module_utils._staging import Source
@@ -274,6 +276,43 @@ def test_an_archive_of_another_kind_is_no_program(layout: Layout, tmp_path: Path
     artifact = tmp_path / "notes.bin"
     artifact.write_bytes(head + bytes(1000))
     with pytest.raises(ValueError, match=r"notes\.bin cannot be unpacked: it is packed with (zip|zstd|gzip)"):
+        _staging.stage(layout, content_for(artifact), Source(str(artifact)), "notes", group=0)
+    assert names(layout.releases) == []
+
+
+@pytest.fixture
+def one_mebibyte(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As much of the disk is free, and none of it is left alone."""
+    monkeypatch.setattr(_files, "SPARE", 0)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1 << 20))
+
+
+@pytest.mark.usefixtures("one_mebibyte")
+def test_what_packs_well_is_measured_unpacked(layout: Layout, tmp_path: Path) -> None:
+    artifact = archive(tmp_path / "notes.tar.gz", [*GOOD, ("zeros", "f", "0" * (3 << 20))])
+    assert artifact.stat().st_size < 10_000
+    with pytest.raises(_files.NoSpaceError, match="1 MiB are free, wanted 3 MiB for the unpacked artifact"):
+        _staging.stage(layout, content_for(artifact), Source(str(artifact)), "notes", group=0)
+    assert names(layout.releases) == []
+
+
+@pytest.mark.usefixtures("one_mebibyte")
+def test_what_is_left_out_of_an_archive_wants_no_space(layout: Layout, tmp_path: Path) -> None:
+    entries = [*((f"dist/{name}", kind, text) for name, kind, text in GOOD[1:3]), ("zeros", "f", "0" * (3 << 20))]
+    artifact = archive(tmp_path / "notes.tar.gz", entries)
+    content = replace(content_for(artifact), artifact_path="dist")
+    _staging.stage(layout, content, Source(str(artifact)), "notes", group=0)
+    assert _installed.is_whole(layout, content.id)
+
+
+@pytest.mark.usefixtures("one_mebibyte")
+def test_there_is_space_before_an_artifact_is_copied(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(shutil, "copyfile")
+    artifact = tmp_path / "notes.bin"
+    artifact.write_bytes(bytes(3 << 20))
+    with pytest.raises(_files.NoSpaceError, match=r"wanted 3 MiB for artifact .*/notes.bin "):
         _staging.stage(layout, content_for(artifact), Source(str(artifact)), "notes", group=0)
     assert names(layout.releases) == []
 
