@@ -42,7 +42,8 @@ class Policy:
 class Verdict:
     """``cause`` is what was wrong at the last bad look, with what that look expected, got and read.
 
-    ``relapse`` is how an instance that had been good became bad. ``timeline`` has equal looks in a row as one entry.
+    ``relapse`` is how an instance that had been good became bad first. ``timeline`` has equal looks in a row as one
+    entry.
     """
 
     healthy: bool
@@ -99,7 +100,7 @@ def watch(
             if streak >= policy.successes and now() - streak_began >= policy.min_healthy:
                 return opened()
         else:
-            if streak:
+            if streak and not relapse:
                 relapse = answer.text
             streak, bad = 0, answer
             if answer.final:

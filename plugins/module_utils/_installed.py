@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -21,11 +22,18 @@ Tree = dict[str, list[str]]
 
 def releases(layout: Layout) -> list[str]:
     """The ids of the releases on this host, oldest first."""
-    try:
-        names = [name for name in os.listdir(layout.releases) if RELEASE_ID.fullmatch(name)]
-    except FileNotFoundError:
-        return []
-    return sorted(names, key=lambda name: (os.stat(f"{layout.releases}/{name}").st_mtime_ns, name))
+    published = times(layout)
+    return sorted(published, key=lambda name: (published[name], name))
+
+
+def times(layout: Layout) -> dict[str, float]:
+    """When each release on this host was published, by id. One that another run replaces just then may be missing."""
+    found = {}
+    with contextlib.suppress(FileNotFoundError):
+        for name in filter(RELEASE_ID.fullmatch, os.listdir(layout.releases)):
+            with contextlib.suppress(FileNotFoundError):
+                found[name] = os.stat(f"{layout.releases}/{name}").st_mtime
+    return found
 
 
 def linked(layout: Layout) -> set[str]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import lzma
@@ -104,13 +105,14 @@ def sweep(layout: Layout, before: float) -> None:
     """Remove what runs left behind that were killed while they staged something before this time."""
     for name in os.listdir(layout.releases):
         path = f"{layout.releases}/{name}"
-        if os.stat(path).st_mtime >= before:
-            continue
-        if name.startswith(SCRATCH):
-            # Another run may be sweeping the same.
-            shutil.rmtree(path, ignore_errors=True)
-        elif name.startswith(PART):
-            os.unlink(path)
+        # Another run may be finishing it, or sweeping the same.
+        with contextlib.suppress(FileNotFoundError):
+            if os.stat(path).st_mtime >= before:
+                continue
+            if name.startswith(SCRATCH):
+                shutil.rmtree(path, ignore_errors=True)
+            elif name.startswith(PART):
+                os.unlink(path)
 
 
 def _fetch(layout: Layout, source: Source, to: str, wanted: str) -> None:

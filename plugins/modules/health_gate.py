@@ -213,7 +213,7 @@ cause:
   type: str
   returned: always
 relapse:
-  description: How an instance that had been good became bad, the last time it did; empty if it never did.
+  description: How an instance that had been good became bad, the first time it did; empty if it never did.
   type: str
   returned: always
 expected:

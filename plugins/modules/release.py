@@ -322,7 +322,7 @@ def make_current(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         raise ValueError(f"release {wanted} is not staged in {layout.releases}; there are: {before.releases}")
     in_slots = {release_of(_files.read_link(layout.slot(slot))) for slot in SLOTS}
     since = time.time() - module.params["keep_seconds"]
-    in_use = in_slots | {name for name in before.releases if os.stat(layout.release(name)).st_mtime > since}
+    in_use = in_slots | {name for name, published in _installed.times(layout).items() if published > since}
     after = before.settled_on(wanted, in_use, module.params["keep"])
     removed = [release for release in before.releases if release not in after.releases]
     if before != after:

@@ -104,7 +104,7 @@ def test_the_timeline_of_what_flaps_is_short(clock: t.Any) -> None:
         ("+5rr", "500", "not healthy after 3.0 s: refused; it had been good until 500"),
         ("+rrr", "refused", "not healthy after 3.0 s: refused"),
         ("5+rr", "refused", "not healthy after 3.0 s: refused"),
-        ("+r+5", "500", "not healthy after 3.0 s: 500"),
+        ("+r+5", "refused", "not healthy after 3.0 s: 500; it had been good until refused"),
     ],
 )
 def test_what_came_first_is_said_as_well(answers: str, relapse: str, sentence: str, clock: t.Any) -> None:

@@ -34,6 +34,14 @@ def test_releases_are_told_oldest_first(layout: Layout) -> None:
     assert _installed.releases(layout) == [OLD, NEWEST]
 
 
+def test_a_release_that_another_run_replaces_just_then_is_left_out(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = os.listdir(layout.releases)
+    monkeypatch.setattr(os, "listdir", lambda _path: [*there, "4.0-0123456789ab"])
+    assert _installed.releases(layout) == [OLD, NEW, NEWEST]
+
+
 def test_what_a_link_leads_to_is_in_use(layout: Layout) -> None:
     os.symlink(f"releases/{OLD}", layout.current)
     os.makedirs(f"{layout.root}/slots")

@@ -353,6 +353,16 @@ def test_what_a_killed_run_left_is_swept_when_it_is_old(layout: Layout, tmp_path
     assert sorted(entry.name for entry in release.parent.iterdir()) == [".part-young", ".staging-young", release.name]
 
 
+def test_what_another_run_finished_or_swept_just_then_is_left_alone(
+    layout: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release, _content, _artifact = staged(layout, tmp_path)
+    there = os.listdir(release.parent)
+    monkeypatch.setattr(os, "listdir", lambda _path: [".part-gone", ".staging-gone", *there])
+    _staging.sweep(layout, before=100_000)
+    assert release.is_dir()
+
+
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> t.Callable[..., list[int]]:
     """What a URL holds. Downloads go on, as they do from a real server; how much was there is recorded."""
