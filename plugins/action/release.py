@@ -101,7 +101,7 @@ class Artifact:
             with open(sums, encoding="utf-8", errors="replace") as file:
                 return checksum_of(self.arguments["artifact"], file.read())
         except ValueError as exc:
-            raise ValueError(f"artifact_checksums {self.arguments['artifact_checksums']}: {exc}") from exc
+            raise ValueError(f"artifact_checksums {self._source('artifact_checksums').name}: {exc}") from exc
 
     def check(self, wanted: str) -> None:
         """Raises ValueError unless the artifact has this sum and, where there is to be one, a good signature."""
@@ -115,7 +115,7 @@ class Artifact:
         path = self.file()
         seen = digest_of(path)
         if seen != wanted:
-            raise ValueError(f"artifact {self.arguments['artifact']}: its sha256 is {seen}, wanted {wanted}")
+            raise ValueError(f"artifact {self._source('artifact').name}: its sha256 is {seen}, wanted {wanted}")
         self._verify("artifact", path)
 
     def _verify(self, signed: str, path: str) -> None:
@@ -131,8 +131,8 @@ class Artifact:
             )
         except ValueError as exc:
             raise ValueError(
-                f"{signed} {self.arguments[signed]} with the signature {self.arguments['artifact_signature']}: {exc}; "
-                "nothing was touched"
+                f"{signed} {self._source(signed).name} with the signature {self._source('artifact_signature').name}: "
+                f"{exc}; nothing was touched"
             ) from exc
 
     def _source(self, name: str) -> Source:

@@ -13,6 +13,7 @@ from urllib.error import HTTPError
 
 from ansible.module_utils.urls import open_url
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+from ansible_collections.evenkeel.fleet.plugins.module_utils._http import without_query
 
 CHUNK = 1 << 20
 ATTEMPTS = 5
@@ -46,14 +47,14 @@ def download(
                 if exc.code == PAST_THE_END:
                     return None
                 if exc.code not in TRY_AGAIN:
-                    raise OSError(f"GET {url}: the server answers {exc.code} {exc.reason}") from exc
+                    raise OSError(f"GET {without_query(url)}: the server answers {exc.code} {exc.reason}") from exc
                 last = exc
             except _files.NoSpaceError:
                 raise
             except (OSError, http.client.HTTPException) as exc:
                 last = exc
     raise OSError(
-        f"GET {url}: failed {ATTEMPTS} times, the last time by {last or type(last).__name__}; "
+        f"GET {without_query(url)}: failed {ATTEMPTS} times, the last time by {last or type(last).__name__}; "
         f"{_size(to)} bytes came, and the next run goes on from there"
     )
 
@@ -65,7 +66,7 @@ def _go_on(url: str, to: str, headers: t.Mapping[str, str], timeout: float) -> N
     with open_url(url, headers=asked, unredirected_headers=list(headers), timeout=timeout, decompress=False) as answer:
         goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {there}-")
         wanted = int(answer.headers["Content-Length"]) if answer.headers.get("Content-Length") else None
-        _files.check_space(os.path.dirname(to), wanted or 0, f"what {url} holds")
+        _files.check_space(os.path.dirname(to), wanted or 0, f"what {without_query(url)} holds")
         came = 0
         with open(to, "ab" if goes_on else "wb") as file:
             while chunk := answer.read(CHUNK):

@@ -17,6 +17,11 @@ from urllib.parse import urlsplit
 BODY_READ = 1 << 20
 
 
+def without_query(url: str) -> str:
+    """For messages. A query may hold a token."""
+    return url.partition("?")[0]
+
+
 @dataclass(frozen=True)
 class Tls:
     """How the other side proves who it is. Without a CA file, the host's own certificates are trusted."""

@@ -8,7 +8,7 @@ from ansible.module_utils.basic import AnsibleModule
 
 
 class QuietModule(AnsibleModule):
-    """For modules with secrets inside of lists.
+    """For modules with secrets inside of lists, or of URLs.
 
     Ansible writes such a list into the journal the way Python prints it, and then masks the secrets that it finds
     there. One with a backslash, or with both kinds of quotes, is printed in another way than it is written, and is left

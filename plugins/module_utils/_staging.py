@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _installed, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._download import download
 from ansible_collections.evenkeel.fleet.plugins.module_utils._elf import HEADER, built_for, runs_on
+from ansible_collections.evenkeel.fleet.plugins.module_utils._http import without_query
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import MANIFEST, Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import (
     Content,
@@ -49,6 +50,11 @@ class Source:
     def is_url(self) -> bool:
         return self.artifact.startswith(("http://", "https://"))
 
+    @property
+    def name(self) -> str:
+        """What it is called in messages."""
+        return without_query(self.artifact) if self.is_url else self.artifact
+
 
 def stage(layout: Layout, content: Content, source: Source, program: str, group: int) -> None:
     """Fetch or copy the artifact, verify it, unpack it, write our files beside it, then publish by rename."""
@@ -64,7 +70,7 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
             else:
                 _front_end.check_page(f"{scratch}/artifact", program)
         except (ValueError, tarfile.TarError, EOFError, lzma.LZMAError, zlib.error) as exc:
-            raise ValueError(f"artifact {source.artifact} cannot be unpacked: {exc}") from exc
+            raise ValueError(f"artifact {source.name} cannot be unpacked: {exc}") from exc
         os.unlink(fetched)
         exposure = _add_instances(layout, content, scratch, group) if content.files else None
         # The service's user must get in, whatever root's umask is and whatever the archive left to it.
@@ -127,7 +133,7 @@ def _fetch(layout: Layout, source: Source, to: str, wanted: str) -> None:
         seen = _installed.digest_of(to)
     if seen != wanted:
         raise ValueError(
-            f"artifact {source.artifact}: its sha256 is {seen}, wanted {wanted}; "
+            f"artifact {source.name}: its sha256 is {seen}, wanted {wanted}; "
             "it is damaged or not the one the checksum was published for"
         )
 

@@ -220,6 +220,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _installed, _staging, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
+from ansible_collections.evenkeel.fleet.plugins.module_utils._quiet import QuietModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Records, Settings, release_files
 
 SPEC: dict[str, t.Any] = {
@@ -295,7 +296,7 @@ def stage(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
         source = _staging.Source(params["artifact"], params["artifact_headers"], params["artifact_proxy"] or "")
         if params["artifact_signature"] or not (params["remote_src"] or source.is_url):
             # The action plugin of the same name verifies it, brings it, and asks again.
-            said = f"artifact {source.artifact} is not on this host, or its signature is not verified"
+            said = f"artifact {source.name} is not on this host, or its signature is not verified"
             module.fail_json(msg=said, artifact_wanted=True)
         program = params["program"] or (params["service"] if content.files else "index.html")
         _staging.stage(layout, content, source, program, group=group_id(params["group"]))
@@ -372,7 +373,7 @@ def remove(module: AnsibleModule, layout: Layout) -> dict[str, t.Any]:
 
 
 def main() -> None:
-    module = AnsibleModule(
+    module = QuietModule(
         argument_spec=SPEC,
         supports_check_mode=True,
         required_if=[

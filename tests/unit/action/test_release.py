@@ -66,6 +66,19 @@ def test_the_artifact_itself_is_checked() -> None:
         artifact("SHA256SUMS", **signed, remote_src=True).check(digest)
 
 
+def test_messages_leave_out_a_query_which_may_hold_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    query = "?token=hunter2"
+    signed = {"artifact_signature": f"https://example.org/SHA256SUMS.sig{query}", "artifact_minisign_key": KEY}
+    monkeypatch.setattr(Artifact, "_local", lambda _self, _name: str(SIGNED / "SHA256SUMS"))
+    with pytest.raises(ValueError, match="its sha256 is") as wrong_sum:
+        artifact(URL + query, **signed).check("0" * 64)
+    with pytest.raises(ValueError, match="with the signature") as wrong_signature:
+        artifact(URL + query, **signed).check(hashlib.sha256((SIGNED / "SHA256SUMS").read_bytes()).hexdigest())
+    with pytest.raises(ValueError, match="it has no SHA-256 sum") as no_sum:
+        artifact(f"https://x/other{query}", artifact_checksums=URL + query).published_checksum()
+    assert "hunter2" not in f"{wrong_sum.value} {wrong_signature.value} {no_sum.value}"
+
+
 def test_what_is_behind_a_url_is_fetched_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     fetched = []
 

@@ -24,7 +24,7 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server_port}/notes.tar.gz"
+        self.url = f"http://127.0.0.1:{self.server_port}/notes.tar.gz?token=hunter2"
         self.ranges = True
         self.cuts: list[int] = []
         self.statuses: list[int] = []
@@ -118,7 +118,9 @@ def test_a_server_in_trouble_is_asked_again_but_not_for_ever(server: Server, fet
     server.statuses = [503, 429, 500]
     assert fetch(server.url) == DATA
     server.statuses = [503] * 99
-    with pytest.raises(OSError, match=rf"failed {ATTEMPTS} times, the last time by .* 503.*; 1048576 bytes came"):
+    with pytest.raises(
+        OSError, match=rf"notes.tar.gz: failed {ATTEMPTS} times, the last time by .* 503.*; 1048576 bytes came"
+    ):
         fetch(server.url)
     assert naps == [1, 2, 4, 1, 2, 4, 8]
 
@@ -134,7 +136,7 @@ def test_a_server_that_says_no_is_believed(server: Server, fetch: t.Any, naps: l
 def test_nobody_there(server: Server, fetch: t.Any) -> None:
     server.shutdown()
     server.server_close()
-    with pytest.raises(OSError, match=rf"failed {ATTEMPTS} times, the last time by .*refused"):
+    with pytest.raises(OSError, match=rf"notes.tar.gz: failed {ATTEMPTS} times, the last time by .*refused"):
         fetch(server.url)
 
 
@@ -158,6 +160,8 @@ def test_a_proxy_is_asked_and_forgotten(server: Server, fetch: t.Any, monkeypatc
 
 def test_a_disk_that_is_too_small_is_not_filled(server: Server, fetch: t.Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_files, "SPARE", 1 << 60)
-    with pytest.raises(_files.NoSpaceError, match=r"MiB are free, wanted \d+ MiB for what .*; make room"):
+    with pytest.raises(
+        _files.NoSpaceError, match=r"MiB are free, wanted \d+ MiB for what .*notes.tar.gz holds and to spare; "
+    ):
         fetch(server.url)
     assert len(server.seen) == 1

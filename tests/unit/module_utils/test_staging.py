@@ -341,6 +341,17 @@ def test_what_is_fetched(artifact: str, url: bool) -> None:
     assert Source(artifact).is_url is url
 
 
+def test_messages_leave_out_a_query_which_may_hold_a_token(
+    layout: Layout, tmp_path: Path, served: t.Callable[..., list[int]]
+) -> None:
+    assert Source("https://x/y?token=hunter2").name == "https://x/y"
+    assert Source("/x/y?z").name == "/x/y?z"
+    served(b"damaged")
+    content = content_for(archive(tmp_path / "notes.tar.gz", GOOD))
+    with pytest.raises(ValueError, match=r"^artifact https://x/y: its sha256 is"):
+        _staging.stage(layout, content, Source("https://x/y?token=hunter2"), "notes", group=0)
+
+
 def test_what_a_killed_run_left_is_swept_when_it_is_old(layout: Layout, tmp_path: Path) -> None:
     release, _content, _artifact = staged(layout, tmp_path)
     for name, age in (("old", 5000), ("young", 10)):
