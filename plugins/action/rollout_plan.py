@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import absent_hosts, owner, rollout_id
+from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import lease_seconds, migration_seconds
 from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
     host_notes,
     memory_problem,
@@ -49,6 +50,7 @@ class ActionModule(ActionBase):
         except ValueError as exc:
             result.update(failed=True, msg=str(exc))
             return result
+        services = [checks[name]["settings"] for name in dict.fromkeys(plan.arbiter for plan in plans.values())]
         batches: dict[str, int] = {}
         for plan in plans.values():
             batches[plan.service] = max(batches.get(plan.service, 0), plan.batch + 1)
@@ -60,6 +62,8 @@ class ActionModule(ActionBase):
             connections=more_connections(plans, seen, {name: check["settings"] for name, check in checks.items()}),
             batches=max(batches.values(), default=0),
             needed=bool(lines or held),
+            lease_ttl=lease_seconds(services),
+            first_lease_ttl=lease_seconds(services) + migration_seconds(services),
             leased=bool(arguments["rollout"]),
             plan=lines,
             notes={name: said for name, host in hosts.items() if lines and (said := note_of(host, known[name]))},

@@ -8,6 +8,35 @@ import typing as t
 from dataclasses import dataclass, replace
 
 
+def lease_seconds(services: t.Sequence[t.Mapping[str, t.Any]]) -> int:
+    """For how many seconds a lease is good in a play with services of these settings, which wait for each other.
+
+    It outlives two batches, however patient the gates are: who loses it can neither go on nor undo. A service that
+    compares releases renews its own lease meanwhile, but not those of others.
+    """
+    batch = max(_batch_seconds(settings) for settings in services)
+    others = max(_comparison_seconds(settings) for settings in services) if len(services) > 1 else 0.0
+    return int(max(*(float(settings["app_lease_ttl"]) for settings in services), 2 * batch + others))
+
+
+def migration_seconds(services: t.Sequence[t.Mapping[str, t.Any]]) -> int:
+    """For how many seconds nobody renews a lease at the beginning, because migrations are at work."""
+    return max(int(settings["app_migrate_timeout"]) * bool(settings["app_migrate_command"]) for settings in services)
+
+
+def _batch_seconds(settings: t.Mapping[str, t.Any]) -> float:
+    pause = float(settings["app_in_place_pause"]) if settings["app_strategy"] == "in_place" else 0.0
+    # The gate without users, and the one with them.
+    gates = 2 * float(settings["app_gate_timeout"]) + pause
+    return float(settings["app_drain_timeout"]) + float(settings["app_stop_timeout"]) + gates
+
+
+def _comparison_seconds(settings: t.Mapping[str, t.Any]) -> float:
+    if not settings["app_metrics_gate"]:
+        return 0.0
+    return float(settings["app_metrics_duration"]) + float(settings["app_metrics_wait"])
+
+
 @dataclass(frozen=True)
 class Lease:
     """The right of one rollout to change a service on a host until ``expires``; renewed, for ``ttl`` seconds more.

@@ -72,6 +72,14 @@ needed:
   description: Whether any host has anything to do, or a lease that has to be released.
   type: bool
   returned: success
+lease_ttl:
+  description: For how many seconds leases are good, which have to last while services of the play wait for each other.
+  type: int
+  returned: success
+first_lease_ttl:
+  description: The same for the first ones, which have to outlive migrations as well.
+  type: int
+  returned: success
 leased:
   description: Whether this is the second plan of O(rollout), made under its lease.
   type: bool

@@ -24,6 +24,13 @@ SETTINGS = {
     "app_irreversible": False,
     "app_progress_timeout": 7200.0,
     "app_migrate_command": [],
+    "app_migrate_timeout": 600,
+    "app_lease_ttl": 300,
+    "app_drain_timeout": 30,
+    "app_stop_timeout": 75,
+    "app_gate_timeout": 60.0,
+    "app_in_place_pause": 30,
+    "app_metrics_gate": False,
     "app_memory_max": "infinity",
     "app_database_host": "db1",
     "app_database_connections": 20,
@@ -89,6 +96,7 @@ def test_a_plan(plan: Act) -> None:
     assert result["plan"]["app3"] == f"{V1} (blue) -> {V2} (green), batch 2 of 2"
     assert result["hosts"]["app1"]["undo_release"] == V1
     assert result["connections"] == {"notes": 60}
+    assert (result["lease_ttl"], result["first_lease_ttl"]) == (450, 450)
     assert {mine["arbiter"] for mine in result["hosts"].values()} == {"app1"}
     assert result["rollout"].count("Z-") == 1
 

@@ -3,11 +3,15 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import (
     LONGEST,
     HeldError,
     Lease,
+    lease_seconds,
+    migration_seconds,
     renew,
     take,
     write,
@@ -131,3 +135,44 @@ def test_two_rollouts_never_hold_it_at_the_same_time(attempts: list[tuple[str, f
         for other in {"a", "b", "c"} - {rollout}:
             with pytest.raises(ValueError, match="does not hold"):
                 write(held, other, now)
+
+
+TIMES: dict[str, t.Any] = {
+    "app_lease_ttl": 300,
+    "app_drain_timeout": 30,
+    "app_stop_timeout": 75,
+    "app_gate_timeout": 60,
+    "app_strategy": "surge",
+    "app_in_place_pause": 30,
+    "app_metrics_gate": False,
+    "app_metrics_duration": 60,
+    "app_metrics_wait": 240,
+    "app_migrate_command": [],
+    "app_migrate_timeout": 600,
+}
+
+
+@pytest.mark.parametrize(
+    ("services", "seconds"),
+    [
+        ([{}], 450),
+        ([{"app_lease_ttl": 900}], 900),
+        ([{"app_strategy": "in_place"}], 510),
+        # Services wait for the slowest one.
+        ([{}, {"app_drain_timeout": 600}], 1590),
+        ([{"app_lease_ttl": 900}, {}], 900),
+        # Who compares renews its own lease, and nobody else's.
+        ([{"app_metrics_gate": True}], 450),
+        ([{"app_metrics_gate": True}, {}], 750),
+        # What -e gives is text.
+        ([dict.fromkeys(("app_lease_ttl", "app_drain_timeout", "app_stop_timeout", "app_gate_timeout"), "100")], 800),
+    ],
+)
+def test_a_lease_outlives_two_batches_of_every_service(services: list[dict[str, t.Any]], seconds: int) -> None:
+    assert lease_seconds([{**TIMES, **service} for service in services]) == seconds
+
+
+def test_the_first_lease_outlives_migrations() -> None:
+    migrating = {**TIMES, "app_migrate_command": ["notes", "migrate"], "app_migrate_timeout": "900"}
+    assert migration_seconds([TIMES]) == 0
+    assert migration_seconds([TIMES, migrating]) == 900

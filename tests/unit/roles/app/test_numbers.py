@@ -16,9 +16,6 @@ ROLE = Path(__file__).resolve().parents[4] / "roles/app"
 SUMS = [
     "__app_bake_min_healthy",
     "__app_bake_timeout",
-    "__app_batch_seconds",
-    "__app_first_ttl",
-    "__app_lease_ttl",
     "__app_metrics_extra_looks",
     "__app_metrics_looks",
 ]
