@@ -10,7 +10,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres import Dr
 
 
 def test_a_host_without_the_driver(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With it, see the scenarios of molecule."""
+    """With it, see molecule/rollout/tests/test_probes.py."""
     monkeypatch.setitem(sys.modules, "psycopg2", None)
     with pytest.raises(DriverMissingError, match="wanted the package python3-psycopg2"):
         first_row({}, "SELECT 1", 5)
