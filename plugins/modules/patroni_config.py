@@ -38,6 +38,12 @@ options:
     description: The settings, as C(patronictl edit-config) shows them.
     type: dict
     required: true
+  settle:
+    description:
+      - Whether to wait until the member has certainly read the settings as they are now, so that RV(pending_restart)
+        is about these. Takes up to two of its rounds, C(loop_wait).
+    type: bool
+    default: false
   timeout:
     description: For how many seconds to wait for the member and the leader.
     type: float
@@ -78,11 +84,13 @@ SPEC: dict[str, t.Any] = {
     "user": {"type": "str", "required": True},
     "password": {"type": "str", "required": True, "no_log": True},
     "config": {"type": "dict", "required": True},
+    "settle": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 300.0},
 }
 
 WHOLE = ("postgresql.parameters",)
 PAUSE = 2.0
+ROUNDS = 2
 
 
 class Api:
@@ -123,6 +131,23 @@ def wait_for_leader(
         sleep(PAUSE)
 
 
+def settled(api: Api, timeout: float, now: t.Callable[[], float], sleep: t.Callable[[float], None]) -> _patroni.Member:
+    """The member after two more of its rounds: one may have read the settings before, and acts on them at its end."""
+    deadline = now() + timeout
+    rounds: set[t.Any] = set()
+    while True:
+        said = api.ask("/patroni")[1]
+        rounds.add(said.get("dcs_last_seen"))
+        if len(rounds) > ROUNDS:
+            return _patroni.member_of(said)
+        if now() + PAUSE > deadline:
+            raise ValueError(
+                f"{api.url}: wanted a member that reads the settings anew within {timeout:.0f} s, but it was last seen "
+                f"to do so at {said.get('dcs_last_seen')}; journalctl -u patroni says why"
+            )
+        sleep(PAUSE)
+
+
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
     params = module.params
@@ -137,6 +162,8 @@ def main() -> None:
                 raise ValueError(
                     f"{params['url']} refuses the settings with status {status}; see journalctl -u patroni"
                 )
+        if params["settle"] and not module.check_mode:
+            member = settled(api, params["timeout"], time.monotonic, time.sleep)
         result = {
             "changed": bool(changes),
             "leads": member.leads,

@@ -83,9 +83,10 @@ class Hosts:
         assert done.status == 0, done.output
         return done.output
 
-    def site(self) -> str:
+    def site(self, **settings: Any) -> str:
         """What a run of site.yml says at its end."""
-        return "\n".join(line for line in self.play("site.yml").splitlines() if re.search(r"changed", line))
+        said = self.play("site.yml", "-e", json.dumps(settings))
+        return "\n".join(line for line in said.splitlines() if re.search(r"changed", line))
 
 
 def eventually(holds: Callable[[], Any], within: float = 120) -> Any:

@@ -109,3 +109,17 @@ def test_a_run_leaves_who_leads_now_alone(hosts: Hosts) -> None:
     before = on_redis.identity(hosts), on_postgres.identity(hosts)
     assert "changed=0" in hosts.site()
     assert (on_redis.identity(hosts), on_postgres.identity(hosts)) == before
+
+
+def test_a_setting_that_wants_a_restart_gets_it_in_the_run_that_allows_it(hosts: Hosts) -> None:
+    """Where others lead than the inventory's first; who leads stays, and so does Redis."""
+    whole(hosts)
+    led, before = on_postgres.leader(hosts, "data1"), on_redis.identity(hosts)
+    settings = {"shared_buffers": "64MB", "max_connections": 50, "superuser_reserved_connections": 5}
+    hosts.site(postgres_settings=settings, postgres_allow_restart=True, redis_maxmemory="65mb")
+    whole(hosts)
+    asked = "SHOW superuser_reserved_connections"
+    assert {host: on_postgres.ask(hosts, host, asked) for host in hosts.addresses} == dict.fromkeys(
+        hosts.addresses, "5"
+    )
+    assert (on_postgres.leader(hosts, "data1"), on_redis.identity(hosts)) == (led, before)
