@@ -42,6 +42,7 @@ class ActionModule(ActionBase):
         hosts = {host: variables["hostvars"][host] for host in variables["ansible_play_hosts"]}
         checks = {name: host["__app_check"] for name, host in hosts.items()}
         try:
+            refuse_lost(variables)
             seen = {name: seen_of(host, arguments["rollout"]) for name, host in hosts.items()}
             known = states(hosts, seen, arguments["target"], arguments["release"])
             plans = plan_fleet(known, absent_hosts(variables, hosts))
@@ -88,6 +89,16 @@ class ActionModule(ActionBase):
             for line, names in alike.items():
                 self._display.display(f"{host_list(names)}: {line}")
         return result
+
+
+def refuse_lost(variables: t.Mapping[str, t.Any]) -> None:
+    """Ansible goes on without hosts that an earlier play of the run lost; a rollout does so only when it is told to."""
+    lost = [name for name in variables["ansible_play_hosts_all"] if name not in variables["ansible_play_hosts"]]
+    if lost:
+        raise ValueError(
+            f"{host_list(lost)} failed or could not be reached earlier in this run; the rollout would go on without. "
+            f"See why; to leave out what is gone: --limit '{':'.join(['all', *(f'!{name}' for name in lost)])}'"
+        )
 
 
 def states(

@@ -68,6 +68,7 @@ def fleet(*names: str, **settings: t.Any) -> dict[str, t.Any]:
     return {
         "hostvars": {name: copy.deepcopy(registered) for name in names},
         "ansible_play_hosts": list(names),
+        "ansible_play_hosts_all": list(names),
         "groups": {"all": list(names)},
     }
 
@@ -156,12 +157,20 @@ def test_a_plan_that_cannot_be_says_why(plan: Act) -> None:
 
 def test_in_place_hosts_that_were_left_out_are_missed(plan: Act) -> None:
     variables = fleet("app1", "app2", "app3", app_strategy="in_place")
-    variables["ansible_play_hosts"] = ["app1", "app2"]
+    variables["ansible_play_hosts"] = variables["ansible_play_hosts_all"] = ["app1", "app2"]
     variables["hostvars"]["lb1"] = {}
     variables["groups"]["all"].append("lb1")
     assert plan(variables)["needed"], "app3 is of no service"
     variables["hostvars"]["app3"]["app_name"] = "notes"
     assert "app3 of notes is not in the play" in plan(variables)["msg"]
+
+
+def test_a_host_that_an_earlier_play_lost_is_not_left_out_in_silence(plan: Act) -> None:
+    variables = fleet("app1", "app2", "app3")
+    variables["ansible_play_hosts"] = ["app1"]
+    said = plan(variables)["msg"]
+    assert said.startswith("app2, app3 failed or could not be reached earlier in this run")
+    assert said.endswith("--limit 'all:!app2:!app3'")
 
 
 def test_one_host_migrates_unless_an_earlier_rollout_did(plan: Act) -> None:
