@@ -111,8 +111,8 @@ def _host(plan: t.Mapping[str, t.Any], events: t.Sequence[Event]) -> dict[str, t
     }
 
 
-# What a gate saw is worth keeping, good or not.
-_EVIDENCE = ("looks", "timeline", "cause", "journal")
+# How exposed the release runs, and what a gate saw, is worth keeping, good or not.
+_EVIDENCE = ("exposure", "looks", "timeline", "cause", "journal")
 
 
 def _step(event: Event, name: str, text: str) -> dict[str, t.Any]:

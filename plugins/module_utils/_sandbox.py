@@ -1,12 +1,13 @@
 # Copyright: evenkeel.fleet contributors
 # GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
-"""PRIVATE to evenkeel.fleet. What a service of ours may not do on its host, as directives of its unit."""
+"""PRIVATE to evenkeel.fleet. What a service may not do on its host, as directives of its unit: only here."""
 
 from __future__ import annotations
 
 import typing as t
 
-# For a program that writes its own state and talks to the network. It may still read what its user may read.
+# For a program that writes its own state and talks to the network. It may still read what its user may read. A unit
+# that needs more says so itself.
 SANDBOX: dict[str, t.Any] = {
     "CapabilityBoundingSet": "",
     "DevicePolicy": "closed",
@@ -39,9 +40,8 @@ SANDBOX: dict[str, t.Any] = {
     "SystemCallErrorNumber": "EPERM",
     "SystemCallFilter": [
         "@system-service",
-        "~@privileged @obsolete @keyring @aio @memlock @setuid @chown",
-        # What sets the scheduling of threads stays: some programs say what it is by default, or make no thread.
-        "~ioprio_set mbind migrate_pages move_pages sched_setaffinity set_mempolicy setpriority",
+        "~@privileged @resources @obsolete @keyring @aio @memlock @setuid @chown",
+        # No mount option reaches a program in memory, and page faults in its hands help to break into the kernel.
         "~memfd_create userfaultfd",
     ],
     "UMask": "0077",

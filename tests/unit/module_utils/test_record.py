@@ -26,7 +26,7 @@ def planned(rollout: str = "r1", needed: bool = True) -> Event:
 
 
 def staged(host: str) -> Event:
-    return event(host, "release", {"id": NEW, "diff": {"after": {"releases": [NEW]}}}, "changed")
+    return event(host, "release", {"id": NEW, "exposure": 1.1, "diff": {"after": {"releases": [NEW]}}}, "changed")
 
 
 def released(host: str, outcome: str) -> Event:
@@ -68,6 +68,7 @@ def test_a_good_rollout() -> None:
     notes = found["services"]["notes"]
     assert (notes["outcome"], notes["cut_connections"], list(notes["hosts"])) == ("kept", 3, ["app1", "app2"])
     app1 = notes["hosts"]["app1"]
+    assert [step["exposure"] for step in app1["steps"] if "exposure" in step] == [1.1]
     assert (app1["from"], app1["to"], app1["batch"], app1["outcome"]) == (OLD, NEW, 1, "kept")
     assert [step["step"] for step in app1["steps"]] == ["stage", "gate", "stop"]
     assert app1["steps"][1]["timeline"] == [{"at": 0.0, "ok": True}]
