@@ -12,7 +12,7 @@ from pathlib import Path
 
 sys.path.insert(0, "/usr/local/lib/evenkeel-backup/current")
 
-from evenkeel_backup import redis, restore, settings
+from evenkeel_backup import job, redis, restore, restore_report, settings
 
 HERE = settings.read()
 UPLOAD = Path("/srv/uploads/marker")
@@ -36,6 +36,8 @@ def program(*words: str) -> str:
     return ask(["evenkeel-backup", *words])
 
 
+# What fill.yml has given the database: a setting, and one privilege less than usual.
+CARRIED = "SELECT current_setting('work_mem'), has_database_privilege('public', 'notes', 'TEMPORARY')"
 READ: dict[str, t.Callable[[], str]] = {
     "database/notes": lambda: psql("SELECT text FROM marker"),
     "redis": lambda: in_redis("GET", "marker"),
@@ -55,13 +57,14 @@ def killed_at(name: str, backup: str, victim: str, after: bool) -> None:
         steps = restore.STEPS[name.partition("/")[0]]
         real = steps[victim]
 
-        def deadly(context: restore.Restore) -> None:
+        def deadly(context: restore_report.Restore) -> None:
             if after:
                 real(context)
             os.kill(os.getpid(), signal.SIGKILL)
 
         steps[victim] = deadly
-        restore.run(HERE, name, backup, lambda _priority, _message: None, safety=False)
+        with job.lock(HERE, "restore", wait=True):
+            restore.run(HERE, name, backup, lambda _priority, _message: None, safety=False)
         os._exit(0)
     _pid, status = os.waitpid(pid, 0)
     if not os.WIFSIGNALED(status):
@@ -95,6 +98,8 @@ def main() -> None:
         problems += found
         WRITE[name]("live")
         program("restore", name, f"--from={backup}", confirm)
+        if name.startswith("database/") and psql(CARRIED) != "5MB|f":
+            problems.append(f"{name}: the restored one has other settings or privileges: {psql(CARRIED)}")
         if READ[name]() != "saved":
             problems.append(f"{name}: the restore after the killed ones restored nothing")
         program("undo", name, confirm)

@@ -51,11 +51,11 @@ class Client(threading.Thread):
 
 
 def noticed(clients: list[Client], *command: str) -> dict[str, float]:
-    """What the clients saw of a command."""
+    """What the clients saw of a command, and for how long it says that nobody was let in."""
     for client in clients:
         client.bad.clear()
     began = time.monotonic()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+    said = subprocess.run(command, check=True, capture_output=True, cwd="/").stdout
     ended = time.monotonic()
     time.sleep(0.5)
     cut = [at for client in clients for at in client.bad]
@@ -63,6 +63,7 @@ def noticed(clients: list[Client], *command: str) -> dict[str, float]:
         "failures": max(len(client.bad) for client in clients),
         "gap": max(client.gap(min(cut) - 0.5, max(cut) + 0.5) for client in clients) if cut else 0,
         "seconds": ended - began,
+        "switched": json.loads(said)["restored"][0]["switched"] if "restore" in command else 0,
     }
 
 
@@ -90,8 +91,12 @@ def main() -> None:
     problems = [
         f"{action}: {figures}"
         for action, figures in found.items()
-        if figures["failures"] > MOST_FAILURES or figures["gap"] > LONGEST_SWITCH + usual
+        if figures["failures"] > MOST_FAILURES
+        or figures["gap"] > LONGEST_SWITCH + usual
+        or not 0 <= figures["switched"] <= LONGEST_SWITCH
     ]
+    if not found["restore"]["switched"]:
+        problems.append("the restore does not say how long its switch took")
     if found["undo"]["seconds"] > LONGEST_UNDO + start:
         problems.append("the undo took too long")
     answers = sum(len(client.good) for client in clients)

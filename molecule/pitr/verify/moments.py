@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 
 sys.path.insert(0, "/usr/local/lib/evenkeel-backup/current")
 
-from evenkeel_backup import restore_cluster, settings
+from evenkeel_backup import job, restore_cluster, settings
 
 HERE = settings.read()
 CONFIRM = f"--confirm={HERE.host}/cluster"
@@ -54,7 +54,8 @@ def killed_at(victim: str, after: bool, moment: str) -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
         restore_cluster.STEPS[victim] = deadly
-        restore_cluster.run(HERE, "cluster", moment, lambda _priority, _message: None)
+        with job.lock(HERE, "restore", wait=True):
+            restore_cluster.run(HERE, "cluster", moment, lambda _priority, _message: None)
         os._exit(0)
     _pid, status = os.waitpid(pid, 0)
     expect(f"{victim} was to be the end of the restore", os.WIFSIGNALED(status), True)

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import shutil
 import socket
@@ -29,18 +28,22 @@ def back_up(settings: Settings, say: Say, names: t.Sequence[str] = ()) -> tuple[
     """Back up the sets, or those named: each is taken, looked at with all before it, copied away, and thinned out."""
     run = Run(settings, say)
 
-    def one(name: str) -> None:
-        # An old backup that is damaged, or cannot be copied, is no reason to go without a new one.
+    def new(name: str) -> None:
         if left_to_leader(settings, name):
             say(INFO, f"{name}: left to the host that leads, which this one copies")
         else:
             take(settings, name, say)
+
+    def one(name: str) -> None:
+        # An old backup that is damaged, or cannot be copied, is no reason to go without a new one. And that there is no
+        # new one, for want of room perhaps, is no reason to leave the old ones alone.
+        run.each(new, [name])
         every = repository.backups(settings.directory, name)
         repository.check(every, time.time(), settings.recheck)
         for other in every:
             if other.marks.damaged:
                 run.failed(name, DamagedError(f"{other.path} is damaged: {other.marks.damaged}"))
-        repository.forget_clear_files(every[:-1])
+        repository.forget_clear_files(every)
         if settings.remote:
             run.each(lambda _name: copy_away(settings, name, every, say), [name])
         thin_out(settings, name, every, say)
@@ -119,8 +122,9 @@ def copy_away(settings: Settings, name: str, every: t.Sequence[Backup], say: Say
             still = remote.differs(name, backup, remote.listing(name))
             if still:
                 raise RemoteError(f"{remote.where(name, backup.id)} was just written, and {still}")
-            backup.mark("remote", time.time())
             say(INFO, f"{name}: {backup.id} is at {remote.where(name)} too")
+        if problem or "remote" not in backup.marks.passed:
+            backup.mark("remote", time.time())
     if wrong:
         raise DamagedError("; ".join(wrong))
 
@@ -130,12 +134,18 @@ def thin_out(settings: Settings, name: str, every: t.Sequence[Backup], say: Say,
     if plan.stopped:
         say(WARNING, f"{name}: nothing is removed, because {plan.stopped}")
     doomed = [backup for backup in every if backup.id in plan.remove]
+    kept = []
     for backup in doomed if not dry_run else ():
         if settings.remote and settings.prune_remote and "remote" in backup.marks.passed:
-            with contextlib.suppress(RemoteError):  # the copy that is left over is listed by `status`
+            try:
                 Remote(settings).remove(name, backup.id)
+            except RemoteError as exc:  # as long as it is known here, it is tried again
+                kept.append(f"{backup.id}: {exc}")
+                continue
         repository.remove(backup)
         say(INFO, f"{name}: removed {backup.id}")
+    if kept:
+        raise RemoteError(f"not removed there, so neither here: {'; '.join(kept)}; see backup_prune_remote")
     return plan
 
 
@@ -143,11 +153,10 @@ def thin_out(settings: Settings, name: str, every: t.Sequence[Backup], say: Say,
 
 
 def newest_good(settings: Settings, name: str) -> Backup:
-    every = repository.backups(settings.directory, name)
-    good = [backup for backup in every if backup.good and not backup.of.safety]
-    if not good:
+    newest = repository.newest_good(repository.backups(settings.directory, name))
+    if newest is None:
         raise BackupError(f"{name} has no good backup in {settings.directory} to restore")
-    return good[-1]
+    return newest
 
 
 def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path, identity: str) -> None:
@@ -199,6 +208,9 @@ def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
     def one(name: str) -> None:
         if left_to_leader(settings, name):
             return  # proved there
+        if takes_turns(settings, name) and not repository.backups(settings.directory, name):
+            say(INFO, f"{name}: nothing to prove yet; this host has begun to lead, and its first backup is due")
+            return
         backup = newest_good(settings, name)
         began = time.monotonic()
         try:
@@ -207,8 +219,7 @@ def restore_test(settings: Settings, say: Say) -> tuple[str, str]:
             else:
                 prove(settings, name, backup, "")
         except DamagedError as exc:
-            backup.marks.damaged = str(exc)
-            backup.save()
+            backup.condemn(str(exc))
             raise
         times[name] = time.monotonic() - began
         backup.mark("restored", time.time())
@@ -224,8 +235,10 @@ def remote_test(settings: Settings, say: Say, identity: str) -> tuple[str, str]:
     run = Run(settings, say)
 
     def one(name: str) -> None:
-        found = Remote(settings).manifests(name)
+        found, unreadable = Remote(settings).manifests(name)
         chosen = found[manifest.choose({of.id: of.safety for of in found.values()}, "latest")]
+        if newer := {one: why for one, why in unreadable.items() if one > chosen.id}:
+            raise DamagedError(f"what is newer than {chosen.id} is damaged in the store: {newer}")
         prove(settings, name, chosen, identity)
         say(INFO, f"{name}: {chosen.id} was fetched from {settings.remote}, restored and compared")
 

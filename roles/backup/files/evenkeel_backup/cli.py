@@ -13,9 +13,9 @@ import time
 import typing as t
 from pathlib import Path
 
-from evenkeel_backup import backup, cluster, job, repository, restore, restore_cluster
+from evenkeel_backup import backup, cluster, commands, exchange, job, repository, restore, restore_cluster
 from evenkeel_backup import settings as settings_module
-from evenkeel_backup.outcome import EXIT, BackupError, ConfigError
+from evenkeel_backup.outcome import EXIT, BackupError, ConfigError, SkippedError
 from evenkeel_backup.settings import CLUSTER, Settings
 
 STATUS = ", ".join(f"{status} {name}" for name, status in EXIT.items())
@@ -63,9 +63,9 @@ def arguments() -> argparse.Namespace:
 
     commands.add_parser("drill", parents=[source], help="restore everything on an empty host, and say how long it took")
 
-    swap = commands.add_parser("exchange", help="have two directories swap their names")
-    swap.add_argument("one", type=Path)
-    swap.add_argument("other", type=Path)
+    swap = commands.add_parser("exchange", help="have paths change places with what a restore put beside them")
+    swap.add_argument("stamp", help="of that restore")
+    swap.add_argument("paths", type=Path, nargs="+")
 
     commands.add_parser("check", help="see whether the settings make sense")
     commands.add_parser("promises", help="refuse settings that cannot keep backup_rpo; touches nothing")
@@ -99,6 +99,10 @@ def works(settings: Settings) -> dict[str, job.Work]:
 
 def run_job(settings: Settings, given: argparse.Namespace) -> int:
     os.nice(10)
+    if settings.restoring.exists():
+        # Of a restore that was killed: the next one would remove it, and who knows when that is.
+        with contextlib.suppress(SkippedError), job.lock(settings, "restore", wait=False):
+            commands.remove(settings.restoring)
     if given.name:
         if given.name not in settings.jobs:
             raise BackupError(f"there is no job {given.name} on this host; there are: {', '.join(settings.jobs)}")
@@ -248,8 +252,8 @@ def drill(settings: Settings, given: argparse.Namespace) -> int:
     return 0
 
 
-def exchange(_settings: Settings, given: argparse.Namespace) -> int:
-    restore.exchange(given.one, given.other)
+def change_places(_settings: Settings, given: argparse.Namespace) -> int:
+    exchange.exchange(given.paths, given.stamp)
     return 0
 
 
@@ -262,6 +266,6 @@ COMMANDS: dict[str, t.Callable[[Settings, argparse.Namespace], int]] = {
     "restore": run_restore,
     "undo": undo,
     "discard": discard,
-    "exchange": exchange,
+    "exchange": change_places,
     "drill": drill,
 }

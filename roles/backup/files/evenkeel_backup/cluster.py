@@ -97,13 +97,11 @@ def remember(settings: Settings, there: tuple[Physical, ...], problems: dict[str
     for found in there:
         backup = known.pop(found.label, None) or publish(settings, found)
         if problems[found.label] and not backup.marks.damaged:
-            backup.marks.damaged = problems[found.label]
-            backup.save()
+            backup.condemn(problems[found.label])
     gone = {label: backup for label, backup in known.items() if not backup.marks.damaged}
     for label, backup in known.items():
         if label in gone:
-            backup.marks.damaged = "it is not in the repository any more"
-            backup.save()
+            backup.condemn("it is not in the repository any more")
         else:
             repository.remove(backup)  # that was told before, or somebody has taken away what was damaged
     return list(gone)

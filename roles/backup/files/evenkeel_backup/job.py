@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import signal
@@ -14,7 +15,6 @@ import sys
 import syslog
 import time
 import typing as t
-import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import asdict
@@ -57,8 +57,12 @@ def read_record(settings: Settings, name: str) -> Record:
         return Record(outcome="failed", message="its record could not be read")
 
 
-def write_record(settings: Settings, name: str, record: Record) -> None:
-    repository.write(record_path(settings, name), json.dumps(asdict(record), indent=2) + "\n")
+def update_record(settings: Settings, name: str, change: Callable[[Record], Record]) -> Record:
+    """One at a time: a run that is skipped writes while the one before may be finishing."""
+    with lock(settings, f"{name}.record", wait=True):
+        record = change(read_record(settings, name))
+        repository.write(record_path(settings, name), json.dumps(asdict(record), indent=2) + "\n")
+        return record
 
 
 @contextlib.contextmanager
@@ -104,15 +108,14 @@ def run(settings: Settings, name: str, work: Work, wait: bool = False) -> int:
             return _run_locked(settings, job, work)
     except SkippedError as exc:
         say(runs.WARNING, str(exc))
-        write_record(settings, name, outcome.skip(read_record(settings, name)))
+        update_record(settings, name, outcome.skip)
         write_metrics(settings)
         return EXIT["skipped"]
 
 
 def _run_locked(settings: Settings, job: Job, work: Work) -> int:
     before = read_record(settings, job.name)
-    record = outcome.begin(before, time.time())
-    write_record(settings, job.name, record)
+    update_record(settings, job.name, lambda record: outcome.begin(record, time.time()))
     write_metrics(settings)
     try:
         with time_limit(job):
@@ -121,8 +124,7 @@ def _run_locked(settings: Settings, job: Job, work: Work) -> int:
         ended, message = exc.outcome, str(exc)
     except Exception as exc:  # whatever it was: a run that ends without a word is the worst of all
         ended, message = "failed", f"{type(exc).__name__}: {exc}"
-    record = outcome.finish(read_record(settings, job.name), ended, message, time.time())
-    write_record(settings, job.name, record)
+    record = update_record(settings, job.name, lambda record: outcome.finish(record, ended, message, time.time()))
     if ended == "ok":
         say(runs.INFO, f"{job.name}: all well, in {settings_module.words(record.seconds)}")
     else:
@@ -142,7 +144,7 @@ def ping(job: Job, ended: str) -> None:
         try:
             with urllib.request.urlopen(url, timeout=PING_SECONDS):
                 return
-        except (OSError, urllib.error.URLError):
+        except (OSError, http.client.HTTPException):  # which is what there is to a listener that talks nonsense
             continue
     say(runs.WARNING, f"{job.name}: the ping was not taken")
 
@@ -190,7 +192,7 @@ def prepare(settings: Settings) -> None:
 
 def promises(settings: Settings, now: float) -> tuple[float, float, list[str]]:
     """Worst loss and longest restore, as configured and measured, and what is wrong with them."""
-    newest = [backups[-1].of.seconds for name in settings.copied if (backups := good(settings, name))]
+    newest = [backups[-1].seconds for name in settings.copied if (backups := good(settings, name))]
     archive = cluster.last_seen(settings)
     loss = settings_module.worst_loss(settings, now, sum(newest), archive.loss(now))
     restore_seconds = sum(restore_times(settings).values())

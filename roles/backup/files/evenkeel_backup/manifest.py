@@ -82,7 +82,8 @@ def dump(value: Manifest | Marks) -> str:
     return json.dumps(asdict(value), indent=2, sort_keys=True) + "\n"
 
 
-def load(text: str) -> Manifest:
+def load(text: str, name: str) -> Manifest:
+    """What the file says of the backup of that name."""
     try:
         data = json.loads(text)
         artifacts = tuple(
@@ -95,6 +96,8 @@ def load(text: str) -> Manifest:
     names = [artifact.name for artifact in found.artifacts]
     if not (names or found.elsewhere) or any("/" in name or name in ("", ".", "..") for name in names):
         raise ValueError(f"{NAME} names no files, or files elsewhere")
+    if found.id != name:
+        raise ValueError(f"{NAME} is of {found.id}")
     return found
 
 

@@ -210,9 +210,11 @@ def load(server: Server, staged: Path, database: str, into: str, facts: dict[str
 
 
 def load_globals(server: Server, staged: Path) -> None:
-    """Make the users that are missing. Those that are there are errors to psql, and none to us."""
-    script = (staged / GLOBALS).read_text(encoding="utf-8")
-    server.run("psql", "-XAtq", f"--dbname={SUPERUSER_DATABASE}", text=script)
+    """Make the users that are missing. What goes wrong with one is seen when the database wants him."""
+    there = server.ask("SELECT rolname FROM pg_roles;")
+    script = sql.missing_roles((staged / GLOBALS).read_text(encoding="utf-8"), there)
+    if script:
+        server.run("psql", "-XAtq", f"--dbname={SUPERUSER_DATABASE}", text=script)
 
 
 def properties(server: Server, staged: Path, database: str) -> str:

@@ -20,6 +20,7 @@ USER = "valkey" if Path("/etc/valkey").exists() and not Path("/etc/redis").exist
 NAME = "dump.rdb"
 CONFIG = Path(f"/etc/{USER}/{USER}.conf")
 DATA = Path(f"/var/lib/{USER}")
+PEERS = "replication.conf"  # in DATA, of a server with peers: its configuration of who copies whom
 UNIT = f"{USER}-server"
 SECONDS_TO_LOAD = 600
 
@@ -39,6 +40,13 @@ def login() -> tuple[list[str], dict[str, str]]:
         words += ["--user", "evenkeel"]
     quoted, plain = password[-1]
     return words, {"REDISCLI_AUTH": re.sub(r"\\(.)", r"\1", quoted) if quoted else plain}
+
+
+def role() -> str:
+    """What the host's server says it is: `master`, `slave`, or why it cannot say; nothing if it does not answer."""
+    words, environment = login()
+    said = commands.run([*words, "ROLE"], environment=environment, accept=(0, 1)).split()
+    return said[0] if said else ""
 
 
 def dump(made: Path, most_bytes: int) -> dict[str, t.Any]:
@@ -75,7 +83,21 @@ def count_in(said: str, what: str) -> int:
 def throwaway(place: Path) -> t.Iterator[list[str]]:
     """A server of its own with the snapshot that lies in `place`; gives the words to ask it."""
     socket = place / "socket"
-    command = [f"{USER}-server", "--port", "0", "--unixsocket", str(socket), "--dir", str(place), "--dbfilename", NAME]
+    # It needs as much memory as the real one; should that be too much, it is the one to go.
+    command = [
+        "choom",
+        "--adjust=1000",
+        "--",
+        f"{USER}-server",
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--dir",
+        str(place),
+        "--dbfilename",
+        NAME,
+    ]
     command += ["--save", "", "--appendonly", "no"]
     server = subprocess.Popen(
         command, cwd="/", env=commands.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -76,14 +76,19 @@ class Remote:
             raise RemoteError(f"{self.where(name, *path)} cannot be read back")
         return digest.hexdigest()
 
-    def manifests(self, name: str) -> dict[str, Manifest]:
-        """What could be restored from there."""
-        found = {}
+    def manifests(self, name: str) -> tuple[dict[str, Manifest], dict[str, str]]:
+        """What could be restored from there, and why the rest could not."""
+        found: dict[str, Manifest] = {}
+        unreadable: dict[str, str] = {}
         for path in sorted(self.listing(name)):
             folder, _slash, file = path.partition("/")
             if file == manifest.NAME and manifest.taken_at(folder):
-                found[folder] = manifest.load(self.rclone("cat", self.where(name, path)))
-        return found
+                text = self.rclone("cat", self.where(name, path))
+                try:
+                    found[folder] = manifest.load(text, folder)
+                except ValueError as exc:
+                    unreadable[folder] = str(exc)
+        return found, unreadable
 
     def fetch(self, name: str, path: str, target: t.IO[bytes]) -> None:
         self.rclone("cat", self.where(name, path), stdout=target)

@@ -11,6 +11,7 @@ import time
 import typing as t
 from datetime import UTC, datetime
 from pathlib import Path
+from types import MappingProxyType
 
 from evenkeel_backup import commands, keep, manifest
 from evenkeel_backup.manifest import Manifest, Marks, Sum
@@ -76,11 +77,8 @@ class Backup:
         with contextlib.suppress(FileNotFoundError):
             self.marks = manifest.load_marks((path / manifest.MARKS).read_text(encoding="utf-8"))
         try:
-            self.manifest = manifest.load((path / manifest.NAME).read_text(encoding="utf-8"))
-            if self.manifest.id != self.id:
-                raise ValueError(f"{manifest.NAME} is of {self.manifest.id}")
+            self.manifest = manifest.load((path / manifest.NAME).read_text(encoding="utf-8"), self.id)
         except (OSError, ValueError) as exc:
-            self.manifest = None
             self.marks.damaged = self.marks.damaged or str(exc)
 
     @property
@@ -93,8 +91,24 @@ class Backup:
             raise DamagedError(f"{self.path}: {self.marks.damaged}")
         return self.manifest
 
+    @property
+    def seconds(self) -> float:
+        """From the moment whose data it holds until it was safe: in the remote store, if it is there."""
+        return max(self.of.seconds, self.marks.passed.get("remote", 0) - self.of.taken)
+
     def mark(self, level: str, when: float) -> None:
-        self.marks.passed[level] = when
+        self.note(passed={level: when})
+
+    def condemn(self, problem: str) -> None:
+        self.note(damaged=problem)
+
+    def note(self, passed: t.Mapping[str, float] = MappingProxyType({}), damaged: str = "", checked: float = 0) -> None:
+        """Add to what is known by now: other jobs may have found something out since this was read."""
+        with contextlib.suppress(FileNotFoundError):
+            self.marks = manifest.load_marks((self.path / manifest.MARKS).read_text(encoding="utf-8"))
+        self.marks.passed.update(passed)
+        self.marks.damaged = damaged or self.marks.damaged
+        self.marks.checked = max(checked, self.marks.checked)
         self.save()
 
     def save(self) -> None:
@@ -185,13 +199,12 @@ def check(all_of_set: t.Sequence[Backup], now: float, most_bytes: int) -> int:
         if backup.marks.damaged:
             continue
         size = backup.of.bytes
-        thorough = read + size <= most_bytes
-        backup.marks.damaged = backup.damage(thorough)
-        if thorough:
-            read += size
-            backup.marks.checked = now
-        if thorough or backup.marks.damaged:
-            backup.save()
+        # One at least, else what is larger than the limit would never be read again.
+        thorough = read + size <= most_bytes or (most_bytes > 0 and not read)
+        damage = backup.damage(thorough)
+        read += size if thorough else 0
+        if thorough or damage:
+            backup.note(damaged=damage, checked=now if thorough else 0)
     return read
 
 
@@ -202,9 +215,17 @@ def remove(backup: Backup) -> None:
     commands.remove(doomed)
 
 
-def forget_clear_files(older: t.Iterable[Backup]) -> None:
+def newest_good(every: t.Iterable[Backup]) -> Backup | None:
+    """What `latest` means."""
+    return max((found for found in every if found.good and not found.of.safety), key=lambda one: one.id, default=None)
+
+
+def forget_clear_files(every: t.Sequence[Backup]) -> None:
     """Of encrypted backups only the newest stays readable here: the host has that data anyway."""
-    for backup in older:
+    newest = newest_good(every)
+    for backup in every if newest else ():
+        if newest and backup.id >= newest.id:
+            return
         for artifact in backup.manifest.artifacts if backup.manifest else ():
             if artifact.sealed:
                 (backup.path / artifact.name).unlink(missing_ok=True)

@@ -14,13 +14,15 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from evenkeel_backup import cluster, commands, manifest, pgbackrest, postgres, repository, sql, wal
+from evenkeel_backup import cluster, commands, exchange, manifest, pgbackrest, postgres, repository, sql, wal
 from evenkeel_backup.outcome import BackupError, DamagedError, SpaceError
-from evenkeel_backup.restore import MARGIN, Report, beside, exchange_stopped, standing_beside
+from evenkeel_backup.restore import MARGIN
+from evenkeel_backup.restore_report import Report
 from evenkeel_backup.runs import INFO, WARNING, Say
 from evenkeel_backup.settings import CLUSTER, Settings
 from evenkeel_backup.wal import Target
 
+NAME = "cluster"  # of the process that exchanges the directories
 SECONDS_TO_RECOVER = 3600
 # What pgBackRest writes for the recovery. Left where it is, it would one day stop a replica at a moment long past.
 RECOVERY = (
@@ -47,11 +49,11 @@ class Restore:
 
     @property
     def new(self) -> Path:
-        return self.data.with_name(f"{self.data.name}.new-{self.stamp.lower()}")
+        return exchange.new(self.data, self.stamp)
 
     @property
     def place(self) -> Path:
-        return self.settings.work / "restore"
+        return self.settings.restoring
 
 
 def live(settings: Settings) -> postgres.Server | None:
@@ -120,11 +122,7 @@ def plan(settings: Settings, name: str, wanted: str, remote: bool) -> dict[str, 
 def check(restore: Restore) -> None:
     if any((restore.data / "pg_tblspc").glob("*")):
         raise BackupError(f"{restore.data} has tablespaces, which this program cannot restore beside the live ones")
-    if restore.data.is_mount():
-        raise BackupError(
-            f"{restore.data} is a file system of its own, with which no directory beside it can change places; "
-            "mount it one directory further up"
-        )
+    exchange.refuse_mounts([restore.data])
     server = live(restore.settings)
     if server and server.ask(sql.RECOVERING) == ["t"]:
         raise BackupError("this server is a replica: restore on its primary")
@@ -157,9 +155,13 @@ def close(restore: Restore) -> None:
 
 def sweep(restore: Restore) -> None:
     """What restores left that were killed before they switched; nobody ever used these directories."""
-    for left in restore.data.parent.glob(f"{restore.data.name}.new-*"):
+    stop_unused(restore.data)
+    exchange.sweep([restore.data])
+
+
+def stop_unused(data: Path) -> None:
+    for left in exchange.beside([data], "new"):
         postgres.stop(left, "immediate")
-        commands.remove(left)
 
 
 def load(restore: Restore) -> None:
@@ -189,20 +191,11 @@ def tables(server: postgres.Server) -> dict[str, int]:
 def switch(restore: Restore) -> None:
     server = live(restore.settings)
     replicas = server.ask(sql.REPLICAS) if server else []
-    aside = beside(restore.data, restore.stamp)
-    restored = restore.new.stat().st_ino
     if restore.data.is_dir() and not any(restore.data.iterdir()):
         restore.data.rmdir()  # as good as lost, and nothing to go back to
-    restore.new.rename(aside)
-    restore.report.aside = [str(aside)]
-    try:
-        exchange(restore.settings, aside)
-    except BackupError:
-        if restore.data.exists() and restore.data.stat().st_ino == restored:
-            go_back(restore)
-        raise
-    if not aside.exists():
-        restore.report.aside = []  # there was nothing to set aside
+    exchange.switch_server(NAME, restore.data, restore.stamp, unit(restore.settings))
+    aside = exchange.aside(restore.data, restore.stamp)
+    restore.report.aside = [] if exchange.is_nothing(aside) else [str(aside)]
     restore.report.left = [f"take a backup: evenkeel-backup job {CLUSTER}"]
     if replicas:
         restore.report.left.append(
@@ -211,17 +204,8 @@ def switch(restore: Restore) -> None:
         )
 
 
-def go_back(restore: Restore) -> None:
-    """What was live comes back, if there was anything."""
-    aside = Path(restore.report.aside[0])
-    if (aside / "PG_VERSION").exists():
-        exchange(restore.settings, aside)
-
-
-def exchange(settings: Settings, other: Path) -> None:
-    """The server is away for a moment."""
-    declared = postgres.declared(settings.postgres_port)
-    exchange_stopped(declared.unit, "cluster", declared.data, other)
+def unit(settings: Settings) -> str:
+    return postgres.declared(settings.postgres_port).unit
 
 
 def probe(restore: Restore) -> None:
@@ -232,7 +216,7 @@ def probe(restore: Restore) -> None:
         if found != restore.report.counts:
             raise DamagedError(f"after the switch there are {found} tables instead of {restore.report.counts}")
     except BackupError:
-        go_back(restore)
+        exchange.go_back(NAME, restore.data, restore.stamp, unit(restore.settings))
         raise
 
 
@@ -291,21 +275,23 @@ def run(
 
 def undo(settings: Settings, name: str, say: Say) -> list[str]:
     """What was set aside last is live again; what was live stands aside."""
-    aside = standing_beside([postgres.declared(settings.postgres_port).data])
+    data = postgres.declared(settings.postgres_port).data
+    aside = exchange.beside([data], "restore")
     if not aside:
         raise BackupError(f"{name}: nothing stands aside, so there is nothing to go back to")
-    if not (Path(aside[-1]) / "PG_VERSION").exists():
+    if not (aside[-1] / "PG_VERSION").exists():
         raise BackupError(f"{name}: {aside[-1]} is no data directory, so there is nothing to go back to")
-    exchange(settings, Path(aside[-1]))
+    exchange.apart(NAME, [data], aside[-1].name.rpartition("-")[2], unit(settings))
     recovered(settings)
     say(WARNING, f"{name}: went back; what was live stands aside as {aside[-1]}")
-    return [aside[-1]]
+    return [str(aside[-1])]
 
 
 def discard(settings: Settings, name: str, say: Say) -> list[str]:
     """Remove what stands aside, for good."""
-    gone = standing_beside([postgres.declared(settings.postgres_port).data])
+    data = postgres.declared(settings.postgres_port).data
+    stop_unused(data)
+    gone = exchange.discard([data])
     for one in gone:
-        commands.remove(Path(one))
         say(WARNING, f"{name}: removed {one}, which stood aside")
     return gone

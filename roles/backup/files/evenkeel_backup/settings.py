@@ -67,6 +67,11 @@ class Settings:
         return [*([CLUSTER] if self.repositories else []), *self.copied]
 
     @property
+    def restoring(self) -> Path:
+        """Where a restore keeps data in clear for as long as it goes on."""
+        return self.work / "restore"
+
+    @property
     def copied(self) -> list[str]:
         """The sets that are copied out from time to time: what is written in between is in none of them."""
         databases = [f"database/{name}" for name in self.databases]

@@ -95,6 +95,7 @@ BEGIN
   SET LOCAL lock_timeout = '2s';
   SET LOCAL deadlock_timeout = '50ms';
   LOCK TABLE pg_catalog.pg_database IN ACCESS EXCLUSIVE MODE;
+  PERFORM set_config('evenkeel.closed', clock_timestamp()::text, false);
   PERFORM pg_stat_clear_snapshot();
   PERFORM pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname IN {names};
   FOR number IN 1..500 LOOP
@@ -103,6 +104,8 @@ BEGIN
   END LOOP;
   {renames}
 END"""
+# Seconds from the moment on which no session could begin to the commit; the same session asks it.
+SWITCHED = "SELECT extract(epoch FROM clock_timestamp() - current_setting('evenkeel.closed')::timestamptz);"
 
 
 def identifier(name: str) -> str:
@@ -158,6 +161,30 @@ def switch(live: str, aside: str, new: str, properties: str) -> str:
         renames.insert(0, f"ALTER DATABASE {identifier(live)} RENAME TO {identifier(aside)};")
     body = SWITCH.format(names=f"({literal(live)}, {literal(new)})", renames="\n  ".join(renames))
     return f"DO {literal(body)};"
+
+
+# Of what pg_dumpall writes: statements, and between them comments and what begins with a backslash, meant for psql.
+STATEMENT = re.compile(r"""\s*(?:--[^\n]*\n|\\[^\n]*\n|((?:'(?:[^']|'')*'|"(?:[^"]|"")*"|[^;'"])*;))""")
+NAME = r"""("(?:[^"]|"")*"|[^\s";]+)"""
+MADE = re.compile(rf"(?:CREATE|ALTER|COMMENT ON) ROLE {NAME}|SECURITY LABEL FOR \S+ ON ROLE {NAME}")
+GRANTED = re.compile(rf"GRANT (?:.* ON .*|{NAME}) TO {NAME}", re.DOTALL)
+
+
+def missing_roles(script: str, there: t.Container[str]) -> str:
+    """Of what pg_dumpall writes: the roles that are not there, with all that belongs to them, and nothing else."""
+    statements = [found for found in STATEMENT.findall(script) if found]
+    wanted = []
+    for statement in statements:
+        found = MADE.match(statement) or GRANTED.match(statement)
+        names = [plain(name) for name in found.groups() if name] if found else []
+        if any(name not in there for name in names):
+            wanted.append(statement)
+    settings = [statement for statement in statements if statement.startswith("SET ")]
+    return "\n".join([*settings, *wanted, ""]) if wanted else ""
+
+
+def plain(name: str) -> str:
+    return name[1:-1].replace('""', '"') if name.startswith('"') else name
 
 
 def properties(script: str) -> str:

@@ -5,39 +5,35 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import http.server
+import os
+import threading
 import time
 import typing as t
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from evenkeel_backup import backup, cli, commands, job, keep, metrics, outcome, repository, restore, schedule, settings
+from evenkeel_backup import (
+    backup,
+    cli,
+    commands,
+    job,
+    metrics,
+    outcome,
+    repository,
+    restore,
+    restore_report,
+    settings,
+)
 
 SET = "files/uploads"
+INFO = 6  # of syslog; what is more urgent has a smaller number
 
 
 def quiet(_priority: int, _message: str) -> None:
     return
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> settings.Settings:
-    uploads = tmp_path / "srv/uploads"
-    uploads.mkdir(parents=True)
-    (uploads / "file").write_bytes(b"first")
-    made = settings.Settings(
-        host="db1",
-        directory=tmp_path / "backups",
-        work=tmp_path / "work",
-        metrics=tmp_path / "metrics",
-        jobs={"backup": settings.Job("backup", schedule.parse("0 2 * * *"), 1)},
-        files=(settings.Files("uploads", (str(uploads),)),),
-        keep=keep.Policy(),
-        recheck=1 << 30,
-    )
-    job.prepare(made)
-    made.directory.mkdir()
-    return made
 
 
 def uploaded(here: settings.Settings) -> Path:
@@ -51,6 +47,17 @@ def taken(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> repositor
     with monkeypatch.context() as patched:
         patched.setattr(backup.time, "time", lambda: now - 3600)
         return backup.take(here, SET, quiet)
+
+
+@pytest.fixture
+def hourly(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Six good backups, the newest an hour old."""
+    now = time.time()
+    with monkeypatch.context() as patched:
+        for hours in range(6, 0, -1):
+            patched.setattr(backup.time, "time", lambda at=now - hours * 3600: at)
+            backup.take(here, SET, quiet)
+    return ids(here)
 
 
 def ids(here: settings.Settings) -> list[str]:
@@ -105,6 +112,30 @@ def test_contents_are_read_again_within_the_limit_and_sizes_always(
     assert backup.back_up(replace(here, recheck=0), quiet)[0] != "ok"
 
 
+def test_what_is_larger_than_the_limit_is_read_too(here: settings.Settings, taken: repository.Backup) -> None:
+    flip(taken.path / "files.tar.gz")
+    assert backup.back_up(replace(here, recheck=1), quiet)[0] == "damaged"
+
+
+def test_fifty_good_runs_are_no_alarm(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is backed up grows and shrinks a little meanwhile, as uploads do."""
+    told: list[str] = []
+    now = time.time()
+    for number in range(50):
+        monkeypatch.setattr(backup.time, "time", lambda at=now - (50 - number) * 3600: at)
+        (uploaded(here).parent / f"{number % 7}").write_bytes(os.urandom(20 * number))
+        assert backup.back_up(here, lambda priority, text: told.append(text) if priority < INFO else None)[0] == "ok"
+        assert backup.restore_test(here, quiet)[0] == "ok"
+    assert told == []
+    assert len(ids(here)) == 3
+
+
+def test_of_many_that_are_large_one_is_read_by_each_run(here: settings.Settings, hourly: list[str]) -> None:
+    every = repository.backups(here.directory, SET)
+    assert repository.check(every, time.time(), 1) == every[0].of.bytes
+    assert repository.check(every, time.time(), 1) == every[1].of.bytes
+
+
 def test_a_failing_producer_leaves_the_old_ones_and_nothing_else(
     here: settings.Settings, taken: repository.Backup
 ) -> None:
@@ -126,6 +157,42 @@ def test_the_reserve_stays_free(here: settings.Settings, taken: repository.Backu
     assert ended == "space"
     assert "make room" in message
     assert ids(here) == [taken.id]
+
+
+def test_a_full_disk_is_no_reason_to_keep_what_may_go(here: settings.Settings, hourly: list[str]) -> None:
+    flip(here.directory / SET / hourly[-2] / "files.tar.gz")
+    ended, message = backup.back_up(replace(here, reserve=1 << 60), quiet)
+    assert ended == "damaged"
+    assert "make room" in message
+    assert ids(here) == [hourly[-4], *hourly[-3:]]
+
+
+def test_a_mark_does_not_undo_what_others_found_out(taken: repository.Backup) -> None:
+    """The test restore takes hours, and other jobs go on meanwhile."""
+    known_before = repository.Backup(taken.path)
+    taken.mark("remote", 1)
+    known_before.mark("restored", 2)
+    taken.condemn("a bit flipped")
+    known_before.mark("restored", 3)
+    found = repository.Backup(taken.path).marks
+    assert (found.passed["remote"], found.passed["restored"], found.damaged) == (1, 3, "a bit flipped")
+
+
+@pytest.mark.parametrize("newest_is_safety", [False, True])
+def test_of_encrypted_backups_only_the_newest_can_be_read_here(
+    here: settings.Settings, hourly: list[str], newest_is_safety: bool
+) -> None:
+    """A safety copy is not what anybody means by that."""
+    every = repository.backups(here.directory, SET)
+    for found in every:
+        (found.path / "files.tar.gz.age").write_bytes(b"sealed")
+        sealed = tuple(replace(one, sealed=one.clear) for one in found.of.artifacts)
+        found.manifest = replace(found.of, artifacts=sealed)
+    if newest_is_safety:
+        every[-1].manifest = replace(every[-1].of, safety=True)
+    repository.forget_clear_files(every)
+    clear = [found.id for found in every if (found.path / "files.tar.gz").exists()]
+    assert clear == (hourly[-2:] if newest_is_safety else hourly[-1:])
 
 
 def test_what_a_killed_run_left_is_swept(here: settings.Settings) -> None:
@@ -193,6 +260,16 @@ def test_a_drill_restores_databases_where_they_are_led(
     assert sorted(restored) == names
 
 
+def test_who_has_just_begun_to_lead_has_nothing_to_prove_yet(
+    here: settings.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backup.postgres, "running", lambda _port: FakeServer("leads"))
+    alone = replace(here, databases=("notes",), files=(), only_leader=True)
+    assert backup.restore_test(alone, quiet) == ("ok", "")
+    (alone.directory / "database/notes/20260101T000000Z").mkdir(parents=True)  # with nothing in it
+    assert backup.restore_test(alone, quiet)[0] == "failed"
+
+
 def test_what_a_test_restore_unpacks_is_gone_afterwards(
     here: settings.Settings, taken: repository.Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,11 +284,7 @@ def test_what_cannot_be_removed_is_an_error() -> None:
         commands.remove(Path("/proc/version"))
 
 
-def test_a_dry_run_plans_and_removes_nothing(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    now = time.time()
-    for hours in range(6, 0, -1):
-        monkeypatch.setattr(backup.time, "time", lambda at=now - hours * 3600: at)
-        backup.take(here, SET, quiet)
+def test_a_dry_run_plans_and_removes_nothing(here: settings.Settings, hourly: list[str]) -> None:
     every = repository.backups(here.directory, SET)
     planned = backup.thin_out(here, SET, every, quiet, dry_run=True)
     assert len(ids(here)) == 6
@@ -253,7 +326,7 @@ def test_whoever_is_killed_leaves_the_one_or_the_other(
     uploaded(here).write_bytes(b"second")
     real = restore.STEPS["files"][step]
 
-    def deadly(context: restore.Restore) -> None:
+    def deadly(context: restore_report.Restore) -> None:
         if after:
             real(context)
         raise KilledError
@@ -313,3 +386,109 @@ def test_a_missed_run_is_overdue_until_one_has_begun(here: settings.Settings) ->
     assert job.overdue(here, time.time()) == ["backup"]
     job.run(here, "backup", lambda: ("failed", "no"))
     assert job.overdue(here, time.time()) == []
+
+
+def test_who_is_skipped_overwrites_nobodys_end(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one before may finish at the very moment."""
+    real, first = outcome.skip, threading.Thread(target=job.update_record, args=(here, "backup", finished))
+
+    def slow(record: outcome.Record) -> outcome.Record:
+        first.start()
+        first.join(0.2)  # it has to wait; would it not, it were done by then
+        return real(record)
+
+    monkeypatch.setattr(outcome, "skip", slow)
+    with job.lock(here, "backup", wait=False):
+        assert job.run(here, "backup", lambda: ("ok", "")) == 75
+    first.join()
+    record = job.read_record(here, "backup")
+    assert (record.skipped, record.succeeded) == (1, 20)
+
+
+def finished(record: outcome.Record) -> outcome.Record:
+    return outcome.finish(outcome.begin(record, 10), "ok", "", 20)
+
+
+def test_what_the_next_host_gets_is_as_old_as_its_way_there(here: settings.Settings, taken: repository.Backup) -> None:
+    loss, _restore, _problems = job.promises(here, time.time())
+    taken.mark("remote", taken.of.taken + 900)
+    assert job.promises(here, time.time())[0] == pytest.approx(loss + 900, abs=1)
+
+
+@pytest.mark.parametrize("going_on", [False, True])
+def test_what_a_killed_restore_left_in_clear_goes_with_the_next_job(
+    here: settings.Settings, monkeypatch: pytest.MonkeyPatch, going_on: bool
+) -> None:
+    (here.restoring / "unpacked").mkdir(parents=True)
+    monkeypatch.setattr(cli.os, "nice", lambda _by: 0)
+    patient = replace(here, jobs={"backup": replace(here.jobs["backup"], timeout=600)})
+    with job.lock(here, "restore", wait=False) if going_on else contextlib.nullcontext():
+        assert cli.run_job(patient, argparse.Namespace(name="backup", wait=False)) == 0
+    assert here.restoring.exists() == going_on
+
+
+# ---- who is told
+
+
+class Listener(http.server.BaseHTTPRequestHandler):
+    """Notes what it was asked for, and answers as it is told: with nonsense, if with nothing else."""
+
+    asked: t.ClassVar[list[str]] = []
+    answers: t.ClassVar[list[int]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.path)
+        if self.answers:
+            self.send_response(self.answers.pop(0))
+            self.end_headers()
+        else:
+            self.wfile.write(b"SSH-2.0-nonsense\r\n")
+
+    def log_message(self, *_words: t.Any) -> None:
+        return
+
+
+@pytest.fixture
+def listener(here: settings.Settings) -> t.Iterator[settings.Settings]:
+    """A host whose job has a ping that a real server takes."""
+    Listener.asked.clear()
+    with http.server.HTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        pinged = replace(here.jobs["backup"], ping=f"http://127.0.0.1:{server.server_port}/id")
+        yield replace(here, jobs={"backup": pinged})
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("ended", "answers", "asked"),
+    [
+        ("ok", [200], ["/id"]),
+        ("space", [200], ["/id/fail"]),
+        ("ok", [503, 200], ["/id", "/id"]),
+        ("ok", [500, 500, 500], ["/id"] * 3),
+        ("ok", [], ["/id"] * 3),
+    ],
+)
+def test_a_ping_says_how_it_ended_and_is_no_part_of_that(
+    listener: settings.Settings, ended: str, answers: list[int], asked: list[str]
+) -> None:
+    Listener.answers[:] = answers
+    assert job.run(listener, "backup", lambda: (ended, "")) == outcome.EXIT[ended]
+    assert Listener.asked == asked
+
+
+def test_mail_is_sent_on_news_alone(here: settings.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = tmp_path / "sent"
+    monkeypatch.setattr(job, "SENDMAIL", tmp_path / "sendmail")
+    job.SENDMAIL.write_text(f'#!/bin/sh\n[ "$*" = "-t -i" ] || exit 1\ncat >> {sent}\n')
+    job.SENDMAIL.chmod(0o755)
+    told = replace(here, mail="ops@example.com")
+    for ended, message in [("ok", ""), ("space", "no room"), ("space", "no room"), ("ok", "")]:
+        job.run(told, "backup", lambda ended=ended, message=message: (ended, message))
+    mails = sent.read_text()
+    subjects = [line for line in mails.splitlines() if line.startswith("Subject: ")]
+    assert subjects == ["Subject: [db1] backup fails: space", "Subject: [db1] backup works again"]
+    assert "To: ops@example.com\n" in mails
+    assert mails.count("\n\nno room\n\n") == 1
+    job.SENDMAIL.write_text("#!/bin/sh\nexit 1\n")
+    assert job.run(told, "backup", lambda: ("space", "")) == 73

@@ -22,7 +22,7 @@ def example(name: str = "notes.dump") -> Manifest:
 
 
 def test_it_reads_what_it_writes() -> None:
-    assert manifest.load(manifest.dump(example())) == example()
+    assert manifest.load(manifest.dump(example()), example().id) == example()
     marks = Marks({"read": 1.0}, 2.0, "no")
     assert manifest.load_marks(manifest.dump(marks)) == marks
 
@@ -34,13 +34,13 @@ def test_an_encrypted_file_is_stored_under_another_name() -> None:
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "..", ""])
 def test_names_that_lead_elsewhere_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="files elsewhere"):
-        manifest.load(manifest.dump(example(name)))
+        manifest.load(manifest.dump(example(name)), example().id)
 
 
 @given(st.text() | st.dictionaries(st.text(), st.integers()).map(json.dumps))
 def test_anything_else_is_refused_and_never_more_than_that(text: str) -> None:
     with pytest.raises(ValueError, match="not what this program writes"):
-        manifest.load(text)
+        manifest.load(text, example().id)
     assert manifest.load_marks(text) == Marks() or manifest.load_marks(text).damaged
 
 

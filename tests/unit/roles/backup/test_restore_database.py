@@ -8,7 +8,8 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from evenkeel_backup import manifest, outcome, postgres, restore, schedule, settings
+from evenkeel_backup import manifest, outcome, postgres, restore_database, schedule, settings
+from evenkeel_backup.restore_report import Report, Restore
 
 ROWS = {"public.notes": 2, "public.users": 1}
 
@@ -36,11 +37,11 @@ class FakeServer:
 
     def ask(self, script: str) -> list[str]:
         self.ran.append(script)
-        return []
+        return ["0.015"]
 
 
 @pytest.fixture
-def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[FakeServer], restore.Restore]:
+def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[FakeServer], Restore]:
     """A restore of the database notes that has reached the server."""
     here = settings.Settings(
         host="db1",
@@ -51,18 +52,18 @@ def begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> t.Callable[[FakeSe
     )
     of = manifest.Manifest("database/notes", "20260101T000000Z", "db1", 0, 0, (), {"rows": ROWS})
 
-    def begin(server: FakeServer) -> restore.Restore:
+    def begin(server: FakeServer) -> Restore:
         monkeypatch.setattr(postgres, "running", lambda _port: server)
-        report = restore.Report(of.set, of.host, of.id, of.taken, of.bytes, began=0)
+        report = Report(of.set, of.host, of.id, of.taken, of.bytes, began=0)
         report.aside = ["notes__old_19700101t000000z"]
-        return restore.Restore(here, of.set, of, "", lambda _priority, _said: None, False, report)
+        return Restore(here, of.set, of, "", lambda _priority, _said: None, False, report)
 
     return begin
 
 
-def test_what_was_counted_is_reported(begun: t.Callable[[FakeServer], restore.Restore]) -> None:
+def test_what_was_counted_is_reported(begun: t.Callable[[FakeServer], Restore]) -> None:
     good = begun(FakeServer(ROWS, set(ROWS)))
-    restore.examine_database(good)
+    restore_database.examine(good)
     assert good.report.counts == ROWS
 
 
@@ -74,21 +75,23 @@ def test_what_was_counted_is_reported(begun: t.Callable[[FakeServer], restore.Re
     ],
 )
 def test_nothing_is_switched_to_that_is_not_whole(
-    begun: t.Callable[[FakeServer], restore.Restore], server: FakeServer, wrong: str
+    begun: t.Callable[[FakeServer], Restore], server: FakeServer, wrong: str
 ) -> None:
     with pytest.raises(outcome.BackupError, match=wrong):
-        restore.examine_database(begun(server))
+        restore_database.examine(begun(server))
 
 
-def test_what_answers_after_the_switch_stays(begun: t.Callable[[FakeServer], restore.Restore]) -> None:
+def test_what_answers_after_the_switch_stays(begun: t.Callable[[FakeServer], Restore]) -> None:
     server = FakeServer(ROWS, {*ROWS, "public.made_meanwhile"})
-    restore.probe_database(begun(server))
+    restore_database.probe(begun(server))
     assert server.ran == []
 
 
-def test_what_lacks_a_table_after_the_switch_is_taken_back(begun: t.Callable[[FakeServer], restore.Restore]) -> None:
+def test_what_lacks_a_table_after_the_switch_is_taken_back(
+    begun: t.Callable[[FakeServer], Restore],
+) -> None:
     """Though it may have as many as before: somebody made another one meanwhile."""
     server = FakeServer(ROWS, {"public.notes", "public.made_meanwhile"})
     with pytest.raises(outcome.DamagedError, match=r"lacks tables: public\.users"):
-        restore.probe_database(begun(server))
+        restore_database.probe(begun(server))
     assert ["ALTER DATABASE" in script and "notes__old_19700101t000000z" in script for script in server.ran] == [True]

@@ -100,3 +100,71 @@ def test_nothing_gets_out_of_its_quotes(text: str) -> None:
     inside = literal[literal.index("'") + 1 : -1].replace("\\\\", "").replace("''", "")
     assert "'" not in inside
     assert "\\" not in inside
+
+
+GLOBALS = r"""--
+-- PostgreSQL database cluster dump
+--
+
+\restrict k3y
+
+SET standard_conforming_strings = on;
+
+CREATE ROLE notes;
+ALTER ROLE notes WITH NOSUPERUSER LOGIN PASSWORD 'SCRAM-SHA-256$4096:x=$y=:z=';
+COMMENT ON ROLE notes IS 'reads; and
+CREATE ROLE nobody;
+\! it''s "all" text';
+CREATE ROLE "odd; ""role";
+ALTER ROLE "odd; ""role" WITH NOLOGIN;
+CREATE ROLE reader;
+ALTER ROLE reader WITH NOLOGIN;
+ALTER ROLE notes SET work_mem TO '8MB';
+ALTER ROLE reader SET work_mem TO '8MB';
+GRANT reader TO "odd; ""role" WITH INHERIT TRUE GRANTED BY postgres;
+GRANT reader TO notes;
+GRANT SET ON PARAMETER work_mem TO notes;
+CREATE TABLESPACE fast OWNER notes LOCATION '/fast';
+
+\unrestrict k3y
+
+--
+-- PostgreSQL database cluster dump complete
+--
+"""
+
+
+def first_words(script: str) -> list[str]:
+    return [" ".join(line.split()[:3]) for line in script.split(";\n") if line.strip()]
+
+
+READER = ["CREATE ROLE reader", "ALTER ROLE reader", "ALTER ROLE reader", "GRANT reader TO", "GRANT reader TO"]
+ODD = ['CREATE ROLE "odd;', 'ALTER ROLE "odd;', "GRANT reader TO"]
+
+
+@pytest.mark.parametrize(
+    ("there", "left"),
+    [
+        (["postgres", "notes", 'odd; "role', "reader"], []),
+        (["notes", 'odd; "role'], READER),
+        (["notes", "reader"], ODD),
+    ],
+)
+def test_of_users_only_those_that_are_missing_are_made(there: list[str], left: list[str]) -> None:
+    """Whoever may not log in any more, or has another password by now, is left alone."""
+    settings = ["SET standard_conforming_strings ="] if left else []
+    assert first_words(sql.missing_roles(GLOBALS, there)) == [*settings, *left]
+
+
+def test_a_user_that_is_missing_is_made_as_it_was() -> None:
+    made = sql.missing_roles(GLOBALS, ["reader", 'odd; "role'])
+    assert "'reads; and\nCREATE ROLE nobody;\n\\! it''s \"all\" text';" in made
+    for words in (
+        "CREATE ROLE notes;",
+        "LOGIN PASSWORD 'SCRAM",
+        "work_mem TO '8MB'",
+        "GRANT reader TO notes",
+        "PARAMETER",
+    ):
+        assert words in made
+    assert "restrict k3y" not in made

@@ -1,0 +1,171 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Redis and files are restored into directories beside the live ones, which then change places with them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from evenkeel_backup import commands, exchange, files, redis, sets
+from evenkeel_backup.outcome import BackupError
+from evenkeel_backup.restore_report import Restore
+from evenkeel_backup.runs import WARNING
+from evenkeel_backup.settings import Files, Settings
+
+
+def declared(settings: Settings, name: str) -> list[Path]:
+    of, what = sets.kind(name)
+    if of == "redis":
+        return [redis.DATA]
+    return [Path(path) for one in settings.files if one.name == what for path in one.paths]
+
+
+def targets(restore: Restore) -> list[Path]:
+    """What the backup knows of, and not what was declared later."""
+    return [redis.DATA] if restore.name == "redis" else [Path(path) for path in restore.of.facts["paths"]]
+
+
+def sweep(restore: Restore) -> None:
+    """What restores left that were killed before they switched; nobody ever used these directories."""
+    exchange.sweep(targets(restore))
+    while stands_aside(targets(restore), restore.stamp):  # of a restore within the same second
+        time.sleep(0.1)
+        restore.report.began = time.time()
+
+
+def stands_aside(paths: list[Path], stamp: str) -> list[str]:
+    return [str(path) for path in (exchange.aside(one, stamp) for one in paths) if os.path.lexists(path)]
+
+
+def set_aside(restore: Restore) -> None:
+    places = map(Path, stands_aside(targets(restore), restore.stamp))
+    restore.report.aside = [str(path) for path in places if not exchange.is_nothing(path)]
+
+
+# ---- Redis
+
+
+def check_redis(restore: Restore) -> None:
+    exchange.refuse_mounts(targets(restore))
+    refuse_copy(redis.role())
+
+
+def refuse_copy(role: str) -> None:
+    if role not in ("", "master"):
+        raise BackupError(
+            f"Redis answers ROLE with {role}, and only on a primary (master) a restore lasts: what copies another "
+            "server is overwritten by it. Restore on the primary, and look there whether what was restored is live"
+        )
+
+
+def load_redis(restore: Restore) -> None:
+    """A data directory from which Redis starts with the backup's keys, whether it logs every write or not."""
+    made = exchange.new(redis.DATA, restore.stamp)
+    log = made / "appendonlydir"
+    log.mkdir(parents=True)
+    # With appendonly Redis reads nothing but this log, whose base may be a snapshot.
+    base = "appendonly.aof.1.base.rdb"
+    shutil.copyfile(restore.place / redis.NAME, log / base)
+    (log / "appendonly.aof.manifest").write_text(f"file {base} seq 1 type b\n", encoding="ascii")
+    shutil.copyfile(restore.place / redis.NAME, made / redis.NAME)
+    own(made, log, *log.iterdir(), made / redis.NAME)
+
+
+def own(*paths: Path) -> None:
+    for path in paths:
+        shutil.chown(path, redis.USER, redis.USER)
+        path.chmod(0o750 if path.is_dir() else 0o640)
+
+
+def count_redis(restore: Restore) -> None:
+    with redis.throwaway(restore.place) as ask:
+        redis.check_keys(keys := redis.keys_of(ask), restore.of.facts)
+    restore.report.counts = {"keys": keys}
+
+
+def save_redis(restore: Restore) -> None:
+    if redis.role():
+        restore.save(restore.settings)
+    elif restore.safety_copy:
+        restore.say(WARNING, f"{restore.name}: Redis does not answer, so there is no copy but what will stand aside")
+
+
+def switch_redis(restore: Restore) -> None:
+    # Whom the server copies belongs to the host and its peers, not to the data, though it lies among it.
+    peers = redis.DATA / redis.PEERS
+    if peers.exists():
+        shutil.copyfile(peers, kept := exchange.new(redis.DATA, restore.stamp) / redis.PEERS)
+        own(kept)
+    exchange.switch_server("redis", redis.DATA, restore.stamp, redis.UNIT)
+    set_aside(restore)
+
+
+def probe_redis(restore: Restore) -> None:
+    """It answers, and is still a primary: its peers may have chosen another one while it was away."""
+    deadline = time.monotonic() + redis.SECONDS_TO_LOAD
+    while (role := redis.role()) not in ("master", "slave"):
+        if time.monotonic() > deadline:
+            exchange.go_back("redis", redis.DATA, restore.stamp, redis.UNIT)
+            raise BackupError("Redis did not come back with the restored keys, so it has the old ones again")
+        time.sleep(0.1)
+    refuse_copy(role)
+
+
+# ---- files
+
+
+def check_files(restore: Restore) -> None:
+    paths = targets(restore)
+    exchange.refuse_mounts(paths)
+    for path in paths:
+        if not path.parent.exists():
+            commands.run(["install", "--directory", "--", path.parent])
+
+
+def load_files(restore: Restore) -> None:
+    """Unpacked once, then put beside each path: an exchange works within one file system only."""
+    unpacked = restore.place / "unpacked"
+    files.unpack(restore.place, unpacked)
+    for path in targets(restore):
+        made = exchange.new(path, restore.stamp)
+        commands.run(["cp", "--archive", "--", unpacked / path.relative_to("/"), made])
+    restore.report.counts = {"entries": int(restore.of.facts["entries"])}
+
+
+def save_files(restore: Restore) -> None:
+    """Of what is lost there is nothing to be saved."""
+    there = tuple(str(path) for path in declared(restore.settings, restore.name) if os.path.lexists(path))
+    if there:
+        restore.save(replace(restore.settings, files=(Files(restore.what, there),)))
+
+
+def switch_files(restore: Restore) -> None:
+    exchange.apart("files", targets(restore), restore.stamp)
+    set_aside(restore)
+
+
+# ---- afterwards
+
+
+def undo(settings: Settings, name: str) -> list[str]:
+    paths = declared(settings, name)
+    aside = exchange.beside(paths, "restore")
+    if not aside:
+        return []
+    stamp = aside[-1].name.rpartition("-")[2]
+    paths = [path for path in paths if exchange.aside(path, stamp) in aside]
+    if name == "redis":
+        if exchange.is_nothing(aside[-1]):
+            return []
+        exchange.apart("redis", paths, stamp, redis.UNIT)
+    else:
+        exchange.apart("files", paths, stamp)
+    return stands_aside(paths, stamp)
+
+
+def discard(settings: Settings, name: str) -> list[str]:
+    return exchange.discard(declared(settings, name))
