@@ -52,7 +52,8 @@ def alternative_names(names: t.Iterable[str]) -> str:
     """The extension subjectAltName. Raises ValueError for what could be taken for something else."""
     entries = []
     for name in sorted(names):
-        if not re.fullmatch(r"(\*\.)?[a-z0-9.:-]+", name):
+        # No issuer signs a name with "_", but hosts of an inventory have such.
+        if not re.fullmatch(r"(\*\.)?[a-z0-9_.:-]+", name):
             raise ValueError(f"{name!a} is no host name or address that a certificate could be for")
         try:
             entries.append(f"IP:{ipaddress.ip_address(name)}")

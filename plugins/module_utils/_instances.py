@@ -15,6 +15,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import (
     Layout,
     release_of,
 )
+from ansible_collections.evenkeel.fleet.plugins.module_utils._nft_unit import DROP_IN, DROP_IN_FILE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import ABSENT, UNIT, Ports, position_of, ruleset
 
 
@@ -59,10 +60,11 @@ def observe_switch(layout: Layout, ports: t.Sequence[Ports]) -> str:
 
 
 def switch_lasts(layout: Layout, ports: t.Sequence[Ports], position: str) -> bool:
-    """Whether this position of the switch survives a reboot, and a restart or reload of nftables.service."""
+    """Whether this position of the switch survives a reboot, and whatever becomes of nftables.service."""
     return (
         _files.read_text(layout.switch_file) == ruleset(layout.switch_table, ports, position)
         and _files.read_text(SWITCH_UNIT_FILE) == UNIT
+        and _files.read_text(DROP_IN_FILE) == DROP_IN
         and _files.read_link(layout.switch_enabled_link) == SWITCH_UNIT_FILE
         and _systemd.is_running(_systemd.show(layout.switch_unit)[0])
     )

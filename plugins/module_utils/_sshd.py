@@ -23,6 +23,15 @@ def text(settings: t.Mapping[str, t.Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def winners(above: str, names: t.Iterable[str]) -> list[str]:
+    """What stands above the place where our file is included and takes from keywords of these names their effect.
+
+    Of two values of a keyword sshd takes the first; below a Match ours would be for some only.
+    """
+    ours = {"include", "match", *(name.lower() for name in names)}
+    return [word for word in re.findall(r"(?m)^[ \t]*([A-Za-z0-9]+)", above) if word.lower() in ours]
+
+
 def parse(said: str) -> dict[str, list[str]]:
     """The output of ``sshd -T``: all values by keyword."""
     found: dict[str, list[str]] = {}

@@ -9,6 +9,8 @@ import re
 import subprocess
 import typing as t
 
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _files
+
 PROPERTIES = (
     "ActiveState",
     "SubState",
@@ -52,7 +54,7 @@ def processes(control_group: str) -> list[str]:
 
 def _processes_below(cgroup: str) -> list[str]:
     found: list[str] = []
-    for directory, _children, _files in os.walk(cgroup):
+    for directory, _children, _names in os.walk(cgroup):
         with open(f"{directory}/cgroup.procs", encoding="ascii") as file:
             found += file.read().split()
     return found
@@ -60,6 +62,15 @@ def _processes_below(cgroup: str) -> list[str]:
 
 def daemon_reload() -> None:
     _run("daemon-reload")
+
+
+def keep_units(texts: t.Mapping[str, str]) -> None:
+    """Write those files of units, by their paths, that are not like this yet, and have systemd read them."""
+    stale = {path: text for path, text in texts.items() if _files.read_text(path) != text}
+    for path, text in stale.items():
+        _files.write_file(path, text.encode(), 0o644)
+    if stale:
+        daemon_reload()
 
 
 def start(unit: str) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _firewall, _nft, _ssh, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils._nft_unit import DROP_IN, DROP_IN_FILE
 
 RULES_PATH = "/etc/evenkeel/firewall.nft"
 UNIT_NAME = "evenkeel-firewall.service"
@@ -27,6 +28,7 @@ def in_force(rules: str) -> bool:
         and listing != ""
         and listing == _files.read_text(LISTING_PATH)
         and _files.read_text(UNIT_PATH) == _firewall.UNIT
+        and _files.read_text(DROP_IN_FILE) == DROP_IN
         and os.path.islink(WANTED_PATH)
     )
 
@@ -75,12 +77,10 @@ def _keep(listing: str) -> None:
     rules = _files.read_text(TRIAL_RULES_PATH) or ""
     _files.write_file(RULES_PATH, rules.encode(), 0o644)
     _files.write_file(LISTING_PATH, listing.encode(), 0o644)
-    if _files.read_text(UNIT_PATH) != _firewall.UNIT:
-        _files.write_file(UNIT_PATH, _firewall.UNIT.encode(), 0o644)
-        _systemd.daemon_reload()
+    _systemd.keep_units({UNIT_PATH: _firewall.UNIT, DROP_IN_FILE: DROP_IN})
     if not os.path.islink(WANTED_PATH):
         _files.replace_link(WANTED_PATH, UNIT_PATH)
-    # Started, the unit follows restarts and reloads of nftables.service; it loads the same file once more.
+    # It loads the same file once more, as it will at boot.
     _systemd.start(UNIT_NAME)
 
 
@@ -96,6 +96,7 @@ def remove_firewall() -> None:
     _files.remove_link(WANTED_PATH)
     if os.path.exists(UNIT_PATH):
         _systemd.stop(UNIT_NAME)
+    # nftables.service keeps its drop-in, for the switches.
     for path in (UNIT_PATH, RULES_PATH, LISTING_PATH, TRIAL_RULES_PATH, TRIAL_PATH):
         if os.path.exists(path):
             os.unlink(path)

@@ -16,8 +16,8 @@ description:
   - New rules are put in force in one kernel transaction, and on trial. Unless the module is called again with
     O(state=confirmed) through a new ssh connection, a timer on the host puts the old ones back.
   - Rules that would keep out the address this very connection comes from are refused.
-  - The firewall survives a reboot and a restart or reload of C(nftables.service). Names of hosts and users are looked
-    up when the rules are made, not at boot.
+  - The firewall survives a reboot, and whatever becomes of C(nftables.service). Names of hosts and users are looked up
+    when the rules are made, not at boot.
 attributes:
   check_mode:
     description: Can run in check mode and predicts whether rules would change.

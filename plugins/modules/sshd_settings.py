@@ -16,7 +16,9 @@ description:
   - sshd itself examines the whole configuration first, as it would be with the new file. What it refuses changes
     nothing.
   - Settings under which the user of this very connection could not log in again are refused. So is a
-    C(/etc/ssh/sshd_config) that does not include the directory, for nothing would come of the file.
+    C(/etc/ssh/sshd_config) that does not include the directory, or has one of the keywords above that line, for nothing
+    would come of the file.
+  - If sshd does not reload, the file is as before.
 attributes:
   check_mode:
     description: Can run in check mode and predicts whether the file would change; nothing is examined then.
@@ -66,15 +68,21 @@ PATH = "/etc/ssh/sshd_config.d/00-evenkeel.conf"
 SSHD = "/usr/sbin/sshd"
 
 
-def effective(new: str, session: _ssh.Session | None) -> dict[str, list[str]]:
+def effective(new: str, names: t.Iterable[str], session: _ssh.Session | None) -> dict[str, list[str]]:
     """What sshd would do with the new file before all others, to whoever is connected."""
     # Our own old file would have its say, so it is left out: of some keywords sshd adds up all values.
     others = " ".join(sorted(set(glob.glob(INCLUDED)) - {PATH}))
     include = re.compile(rf"(?mi)^\s*Include\s+{re.escape(INCLUDED)}\s*$")
     main = _files.read_text(MAIN) or ""
-    if not include.search(main):
+    line = include.search(main)
+    if not line:
         raise ValueError(
             f"{MAIN} has no line 'Include {INCLUDED}', so nothing would come of the settings; add it on top"
+        )
+    if above := _sshd.winners(main[: line.start()], names):
+        raise ValueError(
+            f"{MAIN} has {', '.join(above)} above its line 'Include {INCLUDED}', which would win over the settings; "
+            "move that line to the top"
         )
     main = include.sub(f"Include {others}" if others else "", main)
     # sshd wants the directory even to examine its files, and systemd makes it only when it starts sshd.
@@ -100,10 +108,10 @@ def has_keys(config: t.Mapping[str, list[str]], user: pwd.struct_passwd) -> bool
     return any(re.search(r"(?m)^[^#\s]", text or "") for text in texts)
 
 
-def examine(new: str) -> str:
+def examine(new: str, names: t.Iterable[str]) -> str:
     """Raise ValueError unless the user of this connection gets in again; the user's name."""
     session = _ssh.session()
-    config = effective(new, session)
+    config = effective(new, names, session)
     if session is None:
         return ""
     user = pwd.getpwnam(session.user)
@@ -112,6 +120,20 @@ def examine(new: str) -> str:
     if why:
         raise ValueError(f"these settings would lock you out: {why}")
     return user.pw_name
+
+
+def write(text: str | None) -> None:
+    _files.write_file(PATH, text.encode(), 0o644) if text else os.unlink(PATH)
+
+
+def put_in_force(text: str | None, before: str | None) -> None:
+    write(text)
+    try:
+        _systemd.reload("ssh.service")
+    except OSError:
+        # Or the next run would take it for what is in force.
+        write(before)
+        raise
 
 
 def main() -> None:
@@ -123,9 +145,8 @@ def main() -> None:
         after = _sshd.text(settings) if settings else None
         result = {"changed": before != after, "diff": {"before": before or "", "after": after or ""}}
         if before != after and not module.check_mode:
-            result["user"] = examine(after or "")
-            _files.write_file(PATH, after.encode(), 0o644) if after else os.unlink(PATH)
-            _systemd.reload("ssh.service")
+            result["user"] = examine(after or "", settings)
+            put_in_force(after, before)
     except (ValueError, OSError, KeyError) as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(**result)

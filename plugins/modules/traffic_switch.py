@@ -11,7 +11,7 @@ version_added: 1.0.0
 description:
   - The switch is an nftables table of the service's own that sends new connections for the public port to one slot,
     or refuses them. Moving it is one kernel transaction; established connections stay where they are.
-  - The position survives a reboot and a restart or reload of C(nftables.service). No other table is touched.
+  - The position survives a reboot, and whatever becomes of C(nftables.service). No other table is touched.
   - Nobody but the host itself can reach the port of a slot directly.
 attributes:
   check_mode:
@@ -60,6 +60,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import (
 )
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SWITCH_UNIT_FILE, Layout
+from ansible_collections.evenkeel.fleet.plugins.module_utils._nft_unit import DROP_IN, DROP_IN_FILE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import (
     POSITIONS,
     UNIT,
@@ -77,11 +78,9 @@ SPEC: dict[str, t.Any] = {
 
 
 def persist(layout: Layout, rules: str) -> None:
-    """Have the position survive: the rules in a file, and a unit that loads it at boot."""
+    """Have the position survive: the rules in a file, and units that load it at boot and with nftables.service."""
     _files.write_file(layout.switch_file, rules.encode(), 0o644)
-    if _files.read_text(SWITCH_UNIT_FILE) != UNIT:
-        _files.write_file(SWITCH_UNIT_FILE, UNIT.encode(), 0o644)
-        _systemd.daemon_reload()
+    _systemd.keep_units({SWITCH_UNIT_FILE: UNIT, DROP_IN_FILE: DROP_IN})
     if _files.read_link(layout.switch_enabled_link) != SWITCH_UNIT_FILE:
         _files.replace_link(layout.switch_enabled_link, SWITCH_UNIT_FILE)
 
@@ -90,7 +89,7 @@ def move(layout: Layout, ports: t.Sequence[Ports], position: str) -> None:
     # The file first: a crash between the two leaves a switch that the next boot or the next run moves on.
     persist(layout, ruleset(layout.switch_table, ports, position))
     _nft.load(layout.switch_file)
-    # Started, the unit follows restarts and reloads of nftables.service; it loads the same file once more.
+    # It loads the same file once more, as it will at boot.
     _systemd.start(layout.switch_unit)
 
 

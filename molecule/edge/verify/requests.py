@@ -90,8 +90,11 @@ def test_too_many_at_a_time_are_told_so() -> None:
     assert set(statuses) == {200, 429}
 
 
-def test_metrics_are_not_public() -> None:
-    assert ask("notes.test", "/metrics")[0].status == 404
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/metrics/process", "//metrics", "/metrics%2Fprocess"])
+def test_metrics_are_not_public(path: str) -> None:
+    answer, _body = ask("notes.test", path)
+    # The service answers 404 as well, but names its instance.
+    assert (answer.status, answer.headers["X-Instance"]) == (404, None)
 
 
 def test_an_unknown_host_is_dropped() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _nft, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
+from ansible_collections.evenkeel.fleet.plugins.module_utils._nft_unit import DROP_IN
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import UNIT, Ports, ruleset
 
 ID, OTHER = "1.0.0-000000000001", "2.0.0-000000000002"
@@ -54,6 +55,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     (tmp_path / "wants/green").symlink_to("somewhere")
     (tmp_path / "wants/switch").symlink_to(tmp_path / "switch@.service")
     (tmp_path / "switch@.service").write_text(UNIT)
+    (tmp_path / "nftables.conf").write_text(DROP_IN)
     (tmp_path / "notes.nft").write_text(ruleset("evenkeel_notes", PORTS, "green"))
     states = {"notes@green.service": "active", "evenkeel-switch@notes.service": "active"}
 
@@ -61,6 +63,7 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
         return [{"ActiveState": states.get(unit, "inactive"), "NRestarts": "0"} for unit in units]
 
     monkeypatch.setattr(_instances, "SWITCH_UNIT_FILE", str(tmp_path / "switch@.service"))
+    monkeypatch.setattr(_instances, "DROP_IN_FILE", str(tmp_path / "nftables.conf"))
     monkeypatch.setattr(_systemd, "show", show)
     monkeypatch.setattr(_nft, "list_table", lambda _table: GREEN)
     return Place(tmp_path, layout, states)
@@ -88,11 +91,12 @@ def test_memory() -> None:
         lambda place: (place.root / "notes.nft").write_text(ruleset("evenkeel_notes", PORTS, "blue")),
         lambda place: (place.root / "notes.nft").unlink(),
         lambda place: (place.root / "switch@.service").write_text("[Unit]\n"),
+        lambda place: (place.root / "nftables.conf").unlink(),
         lambda place: (place.root / "wants/switch").unlink(),
         # Killed after the rules were loaded and before the unit was started.
         lambda place: place.states.pop("evenkeel-switch@notes.service"),
     ],
-    ids=["rules of another position", "no rules", "unit of old", "not enabled", "not started"],
+    ids=["rules of another position", "no rules", "unit of old", "flushed by nftables", "not enabled", "not started"],
 )
 def test_a_switch_that_would_not_survive(place: Place, harm: t.Callable[[Place], t.Any]) -> None:
     harm(place)

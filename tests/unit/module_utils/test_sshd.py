@@ -6,7 +6,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils._sshd import parse, refusal, text
+from ansible_collections.evenkeel.fleet.plugins.module_utils._sshd import parse, refusal, text, winners
 
 
 def test_text() -> None:
@@ -31,6 +31,21 @@ def test_text() -> None:
 def test_what_would_not_stay_on_its_line_is_refused(settings: dict[str, t.Any], complaint: str) -> None:
     with pytest.raises(ValueError, match=complaint):
         text(settings)
+
+
+@pytest.mark.parametrize(
+    ("above", "found"),
+    [
+        ("", []),
+        ("# PermitRootLogin yes\n\nPort 2222\n", []),
+        ("Port 22\n  permitrootlogin yes\n", ["permitrootlogin"]),
+        ("PermitRootLogin=yes\n", ["PermitRootLogin"]),
+        ("Match User ops\n", ["Match"]),
+        ("Include /etc/ssh/own.conf\n", ["Include"]),
+    ],
+)
+def test_what_would_win_over_the_settings(above: str, found: list[str]) -> None:
+    assert winners(above, ["PermitRootLogin", "X11Forwarding"]) == found
 
 
 def test_parse() -> None:

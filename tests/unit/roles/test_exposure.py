@@ -59,7 +59,7 @@ UNITS = {
     "nginx": Unit("nginx", "__nginx_unit", 1.4, "nginx_unit"),
     "keepalived": Unit("keepalived", "__keepalived_service", 2.7, "keepalived_unit", settings=ADDRESSES),
     "postgres": Unit("postgres", "__postgres_unit_text", 1.4, "postgres_unit"),
-    "pgbouncer": Unit("postgres", "__postgres_pgbouncer_unit", 1.2, "postgres_pgbouncer_unit"),
+    "pgbouncer": Unit("postgres", "__postgres_pgbouncer_unit", 1.1, "postgres_pgbouncer_unit"),
     "logs": Unit("logs", "__logs_unit", 1.9, "logs_unit", settings={"logs_receiver": "lb1"}),
     "log receiver": Unit("log_receiver", "__log_receiver_unit", 1.5, "log_receiver_unit"),
     "fleet metrics": Unit(

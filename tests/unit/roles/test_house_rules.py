@@ -202,6 +202,15 @@ def test_variables_of_tasks_belong_to_the_role(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", TASK_FILES)
+def test_nothing_takes_the_place_of_a_variable_of_the_role(file: str) -> None:
+    """What a task registers wins over the role's own variable of that name, and a second pass of the role sees it."""
+    role = file.split("/", maxsplit=1)[0]
+    for task in tasks(load(ROLES / file)):
+        made = {task.get("register"), task.get("loop_control", {}).get("loop_var")}
+        assert made & set(variables(role)) == set(), task["name"]
+
+
+@pytest.mark.parametrize("file", TASK_FILES)
 def test_actions_are_named_in_full(file: str) -> None:
     words = {
         "name",

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import pytest
 import rendering
 
 LOGS = [
@@ -29,3 +30,17 @@ def test_truncation_is_by_request_alone_and_warned_of() -> None:
     assert "copytruncate" in truncated
     assert not [line for line in truncated if line.startswith("create")]
     assert list(rendering.Role("logrotate").evaluate("__logrotate_lossy", logrotate_logs=LOGS)) == ["stubborn"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "refused"),
+    [
+        ({}, ["notes"]),
+        ({"signal_unit": "notes@*.service", "copytruncate": True}, ["notes"]),
+        ({"signal_unit": "notes@*.service"}, []),
+        ({"copytruncate": True}, []),
+    ],
+)
+def test_a_program_is_told_of_the_fresh_file_or_keeps_its_own(settings: dict[str, object], refused: list[str]) -> None:
+    logs = [{"name": "notes", "paths": ["/var/log/notes/*.log"], **settings}]
+    assert list(rendering.Role("logrotate").evaluate("__logrotate_undecided", logrotate_logs=logs)) == refused

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing as t
 
 import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import unknown_peers
 from rendering import PLAY, Role
 
 LOGGED = {
@@ -34,3 +35,23 @@ def test_senders_alone_reach_who_takes_in_their_lines(settings: dict[str, t.Any]
 
     assert rule in rules("nginx", "log_receiver")
     assert rule["ports"] not in [each["ports"] for each in rules("nginx")]
+
+
+@pytest.mark.parametrize(
+    ("group", "derive", "refused"),
+    [
+        ("app", True, ["firewall_monitors", "firewall_balancers"]),
+        ("redis", True, ["firewall_monitors", "firewall_services"]),
+        ("sentinel", True, ["firewall_monitors", "firewall_services"]),
+        ("postgres", True, ["firewall_monitors"]),
+        ("app", False, []),
+    ],
+)
+def test_whom_rules_are_about_is_examined_before_any_host_is_changed(
+    group: str, derive: bool, refused: list[str]
+) -> None:
+    named = {f"firewall_{name}": ["nobody"] for name in ("balancers", "services", "monitors")}
+    settings = {**named, "firewall_derive_rules": derive}
+    paths = Role("firewall").evaluate("__firewall_peers", **settings, group_names=[group])
+    problems = unknown_peers(settings, paths, {"nobody": []}, {"app1"})
+    assert [problem.partition("[")[0] for problem in problems] == refused

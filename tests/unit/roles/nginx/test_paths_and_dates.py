@@ -1,0 +1,49 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Which paths nobody reaches, and what is told of certificates, those that are gone included."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _openssl
+from rendering import Role
+
+SITE = {"name": "notes", "server_names": ["notes.test"], "hosts": ["app"], "port": 8000}
+
+
+@pytest.mark.parametrize(
+    ("private", "closed"),
+    [
+        (["/metrics"], ["= /metrics", "^~ /metrics/"]),
+        (["/metrics", "/metrics/"], ["= /metrics", "= /metrics/", "^~ /metrics/"]),
+        # Below the root is everything.
+        (["/"], ["= /"]),
+    ],
+)
+def test_nothing_below_a_private_path_is_reached(private: list[str], closed: list[str]) -> None:
+    role = Role("nginx")
+    (site,) = role.evaluate("__nginx_sites", nginx_sites=[{**SITE, "private_paths": private}])
+    text = role.template("etc/nginx/evenkeel/locations.conf.j2", site=site)
+    assert re.findall(r"location (.*) \{\s*return 404;", text) == closed
+
+
+def test_what_expires_is_told_until_it_is_gone(tmp_path: Path) -> None:
+    # With no site that has TLS the program is there as well, or the last date would be told for ever.
+    text = Role("nginx").evaluate("__nginx_files", nginx_sites=[], nginx_metrics_directory=str(tmp_path))["expiry"]
+    program = tmp_path / "expiry"
+    program.write_text(text.replace("/etc/nginx/tls", str(tmp_path)))
+    metrics, pem = tmp_path / "evenkeel_certificates.prom", tmp_path / "notes.pem"
+
+    pem.write_text(_openssl.make_authority("somebody")[0])
+    subprocess.run(["sh", str(program)], check=True)
+    expires = _openssl.certificate(pem.read_text()).expires
+    assert f'_timestamp_seconds{{site="notes"}} {expires}\n' in metrics.read_text()
+
+    pem.unlink()
+    subprocess.run(["sh", str(program)], check=True)
+    assert not metrics.exists()
+    subprocess.run(["sh", str(program)], check=True)

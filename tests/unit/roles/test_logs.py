@@ -1,0 +1,50 @@
+# Copyright: evenkeel.fleet contributors
+# GNU General Public License v3.0+ (see LICENSE or https://www.gnu.org/licenses/gpl-3.0.txt)
+"""Sender and receiver of logs: what the one calls itself, whom the other lets in, and when both take a certificate."""
+
+from __future__ import annotations
+
+import re
+import typing as t
+
+import pytest
+from ansible_collections.evenkeel.fleet.plugins.module_utils._certificates import alternative_names, certified_names
+from rendering import Role
+
+HOSTS = {"Log_1": {"ansible_host": "192.0.2.1"}, "app_1": {"ansible_host": "192.0.2.2"}}
+FLEET: dict[str, t.Any] = {
+    "groups": {"all": list(HOSTS), "log_receiver": ["Log_1"], "logs": list(HOSTS)},
+    "hostvars": HOSTS,
+    "inventory_hostname": "Log_1",
+    "__logs_certificates": {"stdout": "a key"},
+    # The inventory's own plugin knows no other inventory.
+    "__log_receiver_hosts": list(HOSTS),
+    "__log_receiver_certificates": {"expires": {"Log_1": 1}},
+}
+
+
+def tree(role: str, **settings: t.Any) -> dict[str, str]:
+    variable = {"logs": "__logs_files", "log_receiver": "__log_receiver_tree"}[role]
+    return t.cast("dict[str, str]", Role(role).evaluate(variable, **{**FLEET, **settings}))
+
+
+@pytest.mark.parametrize(("role", "peers"), [("logs", ["Log_1"]), ("log_receiver", list(HOSTS))])
+def test_whoever_is_let_in_is_called_as_in_the_certificate(role: str, peers: list[str]) -> None:
+    (permitted,) = re.findall(r"tls\.permittedPeer=\[(.*?)\]", tree(role)["rsyslog.conf"])
+    names = certified_names(peers)
+    assert set(re.findall(r'"(.*?)"', permitted)) == names
+    assert alternative_names(names) == ",".join(f"DNS:{name}" for name in sorted(names))
+
+
+@pytest.mark.parametrize(
+    ("role", "other"),
+    [
+        ("logs", {"__logs_certificates": {"stdout": "another key"}}),
+        ("log_receiver", {"__log_receiver_certificates": {"expires": {"Log_1": 2}}}),
+    ],
+)
+def test_another_certificate_is_another_tree_to_put_in_force(role: str, other: dict[str, t.Any]) -> None:
+    """So a run that was cut off between the certificate and the restart is made up for by the next one."""
+    assert tree(role) == tree(role)
+    assert tree(role) != tree(role, **other)
+    assert "a key" not in str(tree(role))
