@@ -11,6 +11,7 @@ from ansible.plugins.action import ActionBase
 from ansible_collections.evenkeel.fleet.plugins.module_utils._controller import absent_hosts, owner, rollout_id
 from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import lease_seconds, migration_seconds
 from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import (
+    check_public_ports,
     host_notes,
     memory_problem,
     memory_refusal,
@@ -46,6 +47,7 @@ class ActionModule(ActionBase):
             seen = {name: seen_of(host, arguments["rollout"]) for name, host in hosts.items()}
             known = states(hosts, seen, arguments["target"], arguments["release"])
             plans = plan_fleet(known, absent_hosts(variables, hosts))
+            check_public_ports(plans, known)
             if arguments["target"] != "previous":
                 check_memory(plans, hosts, known)
         except ValueError as exc:
@@ -133,9 +135,16 @@ def states(
             min_available=settings[name]["app_min_available"],
             ready=hosts[name]["__app_info"]["ready"],
             migrates=bool(settings[name]["app_migrate_command"]) and target == "staged",
+            endpoint=endpoint(settings[name]),
         )
         for name in hosts
     }
+
+
+def endpoint(settings: t.Mapping[str, t.Any]) -> dict[str, t.Any]:
+    """Where the settings say that the service is reached."""
+    slots = {slot: int(port) for slot, port in settings["app_slot_ports"].items()}
+    return {"public": int(settings["app_port"]), **slots, "live_path": settings["app_live_path"]}
 
 
 def seen_of(host: t.Mapping[str, t.Any], rollout: str) -> t.Mapping[str, t.Any]:

@@ -37,7 +37,10 @@ options:
     PORTS = r"""
 options:
   ports:
-    description: The ports of the service, the one that users reach first.
+    description:
+      - The ports of the service, the one that users reach first.
+      - They count where nothing is known of a release's own. One that was staged with ports, see
+        M(evenkeel.fleet.release), keeps them, whatever is given here.
     type: list
     elements: dict
     required: true

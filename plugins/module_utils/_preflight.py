@@ -9,7 +9,7 @@ import re
 import typing as t
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, other_slot
-from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, SURGE, HostPlan
+from ansible_collections.evenkeel.fleet.plugins.module_utils._rollout import NO_BATCH, SURGE, HostPlan, HostState
 
 UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -69,6 +69,30 @@ def _database(settings: t.Mapping[str, t.Any]) -> tuple[str, bool]:
 def _starts_more(plan: HostPlan, seen: t.Mapping[str, t.Any]) -> bool:
     """Whether an instance starts that is none yet: what a killed run left running is in all figures already."""
     return plan.strategy == SURGE and plan.batch != NO_BATCH and not seen["slots"][plan.new_slot]["running"]
+
+
+def check_public_ports(plans: t.Mapping[str, HostPlan], known: t.Mapping[str, HostState]) -> None:
+    """Refuse to move a service that runs to another public port. Raises ValueError.
+
+    Firewalls follow the settings before it has moved, and balancers when all of its hosts have.
+    """
+    moved = [
+        name
+        for name, plan in plans.items()
+        if plan.batch != NO_BATCH and known[name].seen["serves_at"] not in (0, plan.endpoint["public"])
+    ]
+    if moved:
+        plan, seen = plans[moved[0]], known[moved[0]].seen
+        where = f"{plan.service} on {', '.join(moved)}"
+        raise ValueError(port_refusal(where, seen["serves_at"], plan.endpoint["public"]))
+
+
+def port_refusal(where: str, now: int, wanted: int) -> str:
+    return (
+        f"users reach {where} at port {now}, but it is to be reached at {wanted} (app_port): balancers and other hosts "
+        f"would speak to a port at which nobody answers, until they are told. Nothing was changed. Keep {now}; or stop "
+        "the service with the playbook emergency_stop, which users notice, and then run the playbook site"
+    )
 
 
 def _mib(size: int) -> str:

@@ -39,14 +39,18 @@ class Content:
     artifact_sha256: str
     files: t.Mapping[str, File]
     artifact_path: str = ""
+    # Where others reach the instances: the ports, and the path that answers while one lives.
+    endpoint: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
         """``<version>-<digest>``: equal inputs give an equal id on every host."""
-        parts = {
+        parts: dict[str, t.Any] = {
             "artifact": [self.artifact_sha256, self.artifact_path],
             "files": {path: [sha256(file.content), file.mode] for path, file in self.files.items()},
         }
+        if self.endpoint:
+            parts["endpoint"] = self.endpoint
         digest = sha256(json.dumps(parts, sort_keys=True).encode())
         return f"{self.version}-{digest[:12]}"
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import typing as t
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import CLOSED, SLOTS, other_slot
 
@@ -27,6 +27,8 @@ class HostPlan:
     If the release is not kept, the switch goes to ``undo_position``, where ``undo_release`` has to run. ``is_open``
     says whether the switch leads to ``new_slot`` before the rollout. ``batch`` is -1 where there is nothing to do.
     ``restarts`` says how often systemd had restarted an instance of the release that runs already and stays.
+    ``endpoint`` and ``undo_endpoint`` are where the release, and the one that it goes back to, are reached: the port in
+    public and in each slot, and the path that answers while it lives.
     ``arbiter`` is the service's first host: whoever gets the lease there may go on to the others, so of two rollouts
     exactly one wins. ``migrates`` marks the host of a service that migrates the data.
     """
@@ -44,6 +46,8 @@ class HostPlan:
     stop_first: t.Sequence[str] = ()
     restarts: int = 0
     batch: int = NO_BATCH
+    endpoint: t.Mapping[str, t.Any] = field(default_factory=dict)
+    undo_endpoint: t.Mapping[str, t.Any] = field(default_factory=dict)
     arbiter: str = ""
     migrates: bool = False
 
@@ -198,7 +202,10 @@ def least_available(total: int, wanted: t.Any) -> int:
 
 @dataclass(frozen=True)
 class HostState:
-    """What the planner needs to know of a host. ``ready`` is None where nobody asked."""
+    """What the planner needs to know of a host. ``ready`` is None where nobody asked.
+
+    ``endpoint`` is that of a release which does not say where it is reached, such as one that is not staged yet.
+    """
 
     service: str
     wanted: str
@@ -209,6 +216,7 @@ class HostState:
     min_available: t.Any = ""
     ready: bool | None = None
     migrates: bool = False
+    endpoint: t.Mapping[str, t.Any] = field(default_factory=dict)
 
     @property
     def retired(self) -> bool:
@@ -225,6 +233,11 @@ class HostState:
     def serves(self) -> bool:
         return self.is_up and self.ready is not False
 
+    def endpoint_of(self, release: str) -> t.Mapping[str, t.Any]:
+        """Where a release is reached: as it was staged, whatever the settings say by now."""
+        found: t.Mapping[str, t.Any] = self.seen.get("endpoints", {}).get(release) or self.endpoint
+        return found
+
 
 def plan_fleet(hosts: t.Mapping[str, HostState], absent: t.Mapping[str, str] | None = None) -> dict[str, HostPlan]:
     """A plan for every host, in inventory order. Batches never straddle services; services go side by side.
@@ -237,7 +250,12 @@ def plan_fleet(hosts: t.Mapping[str, HostState], absent: t.Mapping[str, str] | N
     work: dict[str, list[str]] = {}
     for name, host in hosts.items():
         plan, needed = plan_host(host.service, host.seen, host.wanted, host.restart, host.strategy)
-        plans[name] = replace(plan, arbiter=arbiters.setdefault(host.service, name))
+        plans[name] = replace(
+            plan,
+            endpoint=host.endpoint_of(plan.release_to),
+            undo_endpoint=host.endpoint_of(plan.undo_release),
+            arbiter=arbiters.setdefault(host.service, name),
+        )
         if needed and not host.retired:
             work.setdefault(host.service, []).append(name)
     for service, names in work.items():

@@ -79,6 +79,7 @@ def stage(layout: Layout, content: Content, source: Source, program: str, group:
         if not content.files:
             _front_end.stamp(f"{scratch}/artifact", content.id)
         said = {
+            **content.endpoint,
             "id": content.id,
             "version": content.version,
             "artifact_sha256": content.artifact_sha256,

@@ -59,7 +59,19 @@ def _staged_everywhere(release: str, seen: Seen) -> str:
             f"release {release} is not staged on {', '.join(missing)}; nothing was changed. "
             "Roll it out by its version with the playbook site instead"
         )
+    _check_whole(dict.fromkeys(seen, release), seen)
     return release
+
+
+def _check_whole(wanted: t.Mapping[str, str], seen: Seen) -> None:
+    """Refuse a release that is damaged on a host, as far as somebody looked. Raises ValueError."""
+    damaged = {host: release for host, release in wanted.items() if release in seen[host].get("damaged", ())}
+    if damaged:
+        raise ValueError(
+            f"release {', '.join(sorted(set(damaged.values())))} is damaged on {', '.join(damaged)}: its files are not "
+            "those it was staged with; nothing was changed. Roll it out by its version with the playbook site, which "
+            "stages it anew"
+        )
 
 
 def wanted_releases(target: str, name: str, staged: t.Mapping[str, str], seen: Seen) -> dict[str, str]:
@@ -81,4 +93,6 @@ def wanted_releases(target: str, name: str, staged: t.Mapping[str, str], seen: S
     empty = [host for host, found in seen.items() if not found["current"]]
     if empty:
         raise ValueError(f"{', '.join(empty)} never settled on a release; there is nothing to restart")
-    return {host: found["current"] for host, found in seen.items()}
+    current = {host: found["current"] for host, found in seen.items()}
+    _check_whole(current, seen)
+    return current

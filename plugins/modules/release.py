@@ -100,7 +100,8 @@ options:
   unit:
     description:
       - Text of the systemd template unit, in which C(%i) is the slot.
-      - Without it there are no instances, and so no O(environment), O(secrets), O(credentials) and O(files).
+      - Without it there are no instances, and so no O(environment), O(secrets), O(credentials), O(files), O(ports) and
+        O(live_path).
       - A text of which systemd on the host would ignore a part, such as a directive that it does not know, is refused.
     type: str
   environment:
@@ -141,6 +142,29 @@ options:
       - They lie in C(config/) of the slot, readable for root and O(group).
     type: dict
     default: {}
+  ports:
+    description:
+      - Ports at which the instances are reached, the one that users reach first.
+      - They belong to the release. As long as it is in a slot, M(evenkeel.fleet.slot) and
+        M(evenkeel.fleet.traffic_switch) use them, whatever they are given by then.
+    type: list
+    elements: dict
+    suboptions:
+      public:
+        description: Port at which others reach the service, whichever slot is active.
+        type: int
+        required: true
+      blue:
+        description: Port of the instance in the slot V(blue).
+        type: int
+        required: true
+      green:
+        description: Port of the instance in the slot V(green).
+        type: int
+        required: true
+  live_path:
+    description: Path that answers 200 while an instance lives, for those who want to know that later.
+    type: str
   group:
     description: Group that may read the config files.
     type: str
@@ -218,7 +242,7 @@ from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _files, _front_end, _installed, _staging, _state
-from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import ROLLOUT, SERVICE
+from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import SLOTS, Layout, release_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._quiet import QuietModule
 from ansible_collections.evenkeel.fleet.plugins.module_utils._release import Content, Records, Settings, release_files
@@ -250,6 +274,8 @@ SPEC: dict[str, t.Any] = {
     "secrets": {"type": "dict", "default": {}, "no_log": True},
     "credentials": {"type": "dict", "default": {}, "no_log": True},
     "files": {"type": "dict", "default": {}, "no_log": True},
+    "ports": {**PORTS["ports"], "required": False},
+    "live_path": {"type": "str"},
     "group": {"type": "str", "default": "root"},
     "keep": {"type": "int", "default": 3, "no_log": False},
     "keep_seconds": {"type": "int", "default": 0, "no_log": False},
@@ -257,7 +283,7 @@ SPEC: dict[str, t.Any] = {
 
 
 # What only instances have.
-INSTANCES = ("environment", "secrets", "credentials", "files")
+INSTANCES = ("environment", "secrets", "credentials", "files", "ports", "live_path")
 
 # Nobody stages one release for so long.
 STAGING_SECONDS = 3600
@@ -277,7 +303,8 @@ def content_of(params: t.Mapping[str, t.Any], layout: Layout) -> Content:
         files=params["files"],
     )
     files = release_files(layout.unit_template, params["unit"], settings)
-    return Content(params["version"], params["artifact_sha256"], files, params["artifact_path"])
+    endpoint = {name: params[name] for name in ("ports", "live_path") if params[name]}
+    return Content(params["version"], params["artifact_sha256"], files, params["artifact_path"], endpoint)
 
 
 def group_id(name: str) -> int:

@@ -18,6 +18,10 @@ options:
   user:
     description: User that the service runs as.
     type: str
+  verify:
+    description: Whether to read all releases, so as to tell which of them are damaged.
+    type: bool
+    default: false
   ready_path:
     description: Path to look at once, at the public port, to say whether the service is ready.
     type: str
@@ -57,6 +61,19 @@ releases:
   type: list
   elements: str
   returned: success
+endpoints:
+  description:
+    - For each release that was staged with ports, the first of them, in public and in each slot, and the path that
+      answers while it lives.
+  type: dict
+  returned: success
+  sample:
+    1.0.0-5feceb66ffc8: {public: 8000, blue: 8001, green: 8002, live_path: /health}
+damaged:
+  description: Ids of the releases whose files are not those they were staged with.
+  type: list
+  elements: str
+  returned: with O(verify=true)
 current:
   description: Id of the release that the host settled on; empty before the first rollout.
   type: str
@@ -74,6 +91,14 @@ slots:
     green: {release: "", running: false, state: inactive, restarts: 0, enabled: false, memory: 0}
 switch:
   description: Position of the switch, V(blue), V(green), V(closed) or V(absent).
+  type: str
+  returned: success
+serves_at:
+  description: Port at which users reach an instance that runs, by the switch; 0 where they reach none.
+  type: int
+  returned: success
+port_refusal:
+  description: Why the service cannot be reached at the given public port while it runs; empty where it can.
   type: str
   returned: success
 memory:
@@ -108,10 +133,11 @@ import typing as t
 from dataclasses import asdict
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _nft, _state
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _installed, _instances, _nft, _state
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.module_utils._lease import LONGEST
+from ansible_collections.evenkeel.fleet.plugins.module_utils._preflight import port_refusal
 from ansible_collections.evenkeel.fleet.plugins.module_utils._probes import ready_probe
 from ansible_collections.evenkeel.fleet.plugins.module_utils._switch import Ports
 
@@ -120,6 +146,7 @@ SPEC: dict[str, t.Any] = {
     **PORTS,
     "entries": {"type": "int", "default": 10},
     "user": {"type": "str"},
+    "verify": {"type": "bool", "default": False},
     "ready_path": {"type": "str"},
 }
 
@@ -140,16 +167,21 @@ def main() -> None:
         ports = [Ports(**port) for port in module.params["ports"]]
         lease = _state.read_lease(layout)
         path = module.params["ready_path"]
-        answer = ready_probe(f"http://127.0.0.1:{ports[0].public}{path}")() if path else None
+        seen = _instances.observe(layout, ports)
+        moves = seen["serves_at"] not in (0, ports[0].public)
+        answer = ready_probe(f"http://127.0.0.1:{seen['serves_at'] or ports[0].public}{path}")() if path else None
         result = {
             "service": layout.service,
             "prepared": _nft.is_installed() and (not module.params["user"] or has_user(module.params["user"])),
             "ready": answer.ok if answer else None,
             "answer": answer.text if answer else "",
-            **_instances.observe(layout, ports),
+            **seen,
+            "port_refusal": port_refusal(layout.service, seen["serves_at"], ports[0].public) if moves else "",
             "lease": {**asdict(lease), "live": lease.is_live(time.time(), LONGEST)} if lease else {},
             "journal": _state.history(layout, module.params["entries"]),
         }
+        if module.params["verify"]:
+            result["damaged"] = [name for name in seen["releases"] if not _installed.is_whole(layout, name)]
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))
     module.exit_json(changed=False, **result)

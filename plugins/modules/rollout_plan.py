@@ -56,6 +56,8 @@ hosts:
       batch: 0
       undo_position: blue
       undo_release: 1.0.0-5feceb66ffc8
+      endpoint: {public: 8000, blue: 8001, green: 8002, live_path: /health}
+      undo_endpoint: {public: 8000, blue: 8001, green: 8002, live_path: /health}
       strategy: surge
 connections:
   description:

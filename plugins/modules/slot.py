@@ -11,6 +11,7 @@ version_added: 1.0.0
 description:
   - Puts a release into a slot, V(blue) or V(green), and starts it there, or stops it and empties the slot.
   - A started slot is enabled, so that a reboot in the middle of a rollout finds every instance that it needs.
+  - A release that is not whole is refused before anything is stopped.
   - Before an instance is stopped, the connections to it get time to end.
   - The slot that the switch points to is never given another release and never stopped.
 attributes:
@@ -126,10 +127,17 @@ def is_as_wanted(now: t.Mapping[str, t.Any], state: str, release: str | None) ->
     return not (now["running"] or now["enabled"] or now["release"])
 
 
+def check_release(layout: Layout, release: str) -> None:
+    """Refuse a release that cannot be started, while whatever runs still does."""
+    if not _installed.is_whole(layout, release):
+        raise ValueError(
+            f"release {release} is not staged, or not whole, in {layout.release(release)}; stage it first. "
+            "Nothing was stopped"
+        )
+
+
 def start(layout: Layout, slot: str, release: str) -> None:
     directory = layout.release(release)
-    if not _installed.is_whole(layout, release):
-        raise ValueError(f"release {release} is not staged, or not whole, in {directory}; stage it first")
     unit = layout.unit(slot)
     _files.replace_link(layout.slot(slot), f"../releases/{release}/{slot}")
     _files.replace_link(layout.unit_link(slot), f"{directory}/{layout.unit_template}")
@@ -182,15 +190,18 @@ def main() -> None:
             _state.check_write(layout, module)
         if changed and not module.check_mode:
             ports = [Ports(**port) for port in module.params["ports"]]
-            carries_traffic = _instances.observe_switch(layout, ports) == slot
+            carries_traffic = _instances.observe_switch(layout, ports)[0] == slot
             if carries_traffic and (state == "stopped" or now["release"] != release):
                 raise ValueError(
                     f"slot {slot} of {layout.service} carries the traffic (release {now['release'] or 'none'}); "
                     "move the switch to the other slot first"
                 )
+            if state == "started":
+                check_release(layout, release)
             # A run that was killed here may have left a slot whose unit systemd knows no more and refuses to stop.
             if now["running"] and (state == "stopped" or now["release"] != release):
-                result |= drain_and_stop(layout, slot, ports, module.params["drain_timeout"])
+                own = _instances.ports_of(layout, now["release"], ports)
+                result |= drain_and_stop(layout, slot, own, module.params["drain_timeout"])
             if state == "started":
                 start(layout, slot, release)
             else:

@@ -12,6 +12,8 @@ description:
   - The switch is an nftables table of the service's own that sends new connections for the public port to one slot,
     or refuses them. Moving it is one kernel transaction; established connections stay where they are.
   - The position survives a reboot, and whatever becomes of C(nftables.service). No other table is touched.
+  - It leads to where the release in the slot listens, and has the public ports which that release was staged with.
+    V(closed) closes the public ports that it has now.
   - Nobody but the host itself can reach the port of a slot directly.
 attributes:
   check_mode:
@@ -99,10 +101,11 @@ def main() -> None:
     result: dict[str, t.Any] = {}
     try:
         layout = Layout.of(module.params["service"], module.params["root"])
-        ports = [Ports(**port) for port in module.params["ports"]]
-        check_ports(ports)
-        seen = _instances.observe_switch(layout, ports)
-        changed = seen != position or not _instances.switch_lasts(layout, ports, position)
+        given = [Ports(**port) for port in module.params["ports"]]
+        check_ports(given)
+        seen, now = _instances.observe_switch(layout, given)
+        ports = _instances.ports_at(layout, position, now, given)
+        changed = (seen, now) != (position, ports) or not _instances.switch_lasts(layout, ports, position)
         if changed:
             _state.check_write(layout, module)
         if changed and not module.check_mode:

@@ -17,6 +17,9 @@ V0, V1, V2 = "0.9.0-000000000000", "1.0.0-000000000001", "2.0.0-000000000002"
 
 SETTINGS = {
     "app_name": "notes",
+    "app_port": 8000,
+    "app_slot_ports": {"blue": 8001, "green": 8002},
+    "app_live_path": "/health",
     "app_batches": [1, "100%"],
     "app_strategy": "surge",
     "app_min_available": "",
@@ -53,6 +56,7 @@ SEEN = {
         "green": {"release": "", "running": False, "enabled": False, "memory": 0},
     },
     "switch": "blue",
+    "serves_at": 8000,
     "lasts": True,
     "lease": {},
 }
@@ -138,6 +142,37 @@ def test_what_an_earlier_rollout_of_the_play_saw_under_its_lease_counts_no_more(
 )
 def test_where_a_plan_leads(plan: Act, arguments: dict[str, str], leads_to: str) -> None:
     assert plan(fleet("app1"), **arguments)["hosts"]["app1"]["release_to"] == leads_to
+
+
+OLD_ENDPOINT = {"public": 8000, "blue": 8011, "green": 8012, "live_path": "/alive"}
+GIVEN_ENDPOINT = {"public": 8000, "blue": 8001, "green": 8002, "live_path": "/health"}
+
+
+def test_a_release_is_reached_where_it_says_whatever_the_settings_say_by_now(plan: Act) -> None:
+    variables = fleet("app1")
+    variables["hostvars"]["app1"]["__app_info"]["endpoints"] = {V1: OLD_ENDPOINT, V0: OLD_ENDPOINT}
+    mine = plan(variables)["hosts"]["app1"]
+    assert (mine["endpoint"], mine["undo_endpoint"]) == (GIVEN_ENDPOINT, OLD_ENDPOINT)
+    back = plan(variables, target="previous")["hosts"]["app1"]
+    assert (back["endpoint"], back["undo_endpoint"]) == (OLD_ENDPOINT, OLD_ENDPOINT)
+
+
+def test_a_service_that_runs_is_not_moved_to_another_public_port(plan: Act) -> None:
+    variables = fleet("app1", "app2", "app3", app_port=9000)
+    variables["hostvars"]["app3"]["__app_info"]["serves_at"] = 0
+    said = plan(variables)["msg"]
+    assert "users reach notes on app1, app2 at port 8000, but it is to be reached at 9000 (app_port)" in said
+    assert "Nothing was changed. Keep 8000; or stop the service with the playbook emergency_stop" in said
+    for host in variables["hostvars"].values():
+        host["__app_info"]["serves_at"] = 0
+    assert plan(variables)["needed"]
+
+
+def test_nor_by_a_rollback(plan: Act) -> None:
+    variables = fleet("app1")
+    variables["hostvars"]["app1"]["__app_info"]["endpoints"] = {V0: {**OLD_ENDPOINT, "public": 7000}}
+    assert "is to be reached at 7000" in plan(variables, target="previous")["msg"]
+    assert plan(variables)["needed"]
 
 
 def test_on_a_retired_host_nothing_was_staged(plan: Act) -> None:

@@ -79,6 +79,55 @@ def test_everything_that_a_rollout_has_to_know(place: Place) -> None:
     assert (blue["release"], blue["running"], blue["enabled"], blue["state"]) == ("", False, False, "inactive")
 
 
+NEW_PORTS = [Ports(8000, 8101, 8102), Ports(9100, 9101, 9102)]
+
+
+def say_ports(place: Place, release: str, **ports: int) -> None:
+    said = {"ports": [ports], "live_path": "/health"} if ports else {}
+    (place.root / "releases" / release / "release.json").write_text(json.dumps(said))
+
+
+def test_what_serves_is_seen_by_its_own_ports_whatever_is_given(place: Place) -> None:
+    say_ports(place, OTHER, public=8000, blue=8001, green=8002)
+    seen = _instances.observe(place.layout, NEW_PORTS)
+    assert (seen["switch"], seen["lasts"], seen["serves_at"]) == ("green", True, 8000)
+    assert seen["endpoints"] == {OTHER: {"public": 8000, "blue": 8001, "green": 8002, "live_path": "/health"}}
+
+
+def test_where_a_release_does_not_say_its_ports_the_given_ones_count(place: Place) -> None:
+    assert _instances.observe(place.layout, PORTS)["serves_at"] == 8000
+    assert _instances.observe(place.layout, NEW_PORTS)["switch"] == "absent"
+    say_ports(place, OTHER)
+    assert _instances.observe(place.layout, NEW_PORTS)["switch"] == "absent"
+
+
+def test_ports_that_were_swapped_do_not_swap_the_slots(place: Place) -> None:
+    say_ports(place, OTHER, public=8000, blue=8001, green=8002)
+    assert _instances.observe_switch(place.layout, [Ports(8000, 8002, 8001)]) == ("green", PORTS)
+
+
+def test_a_switch_that_leads_to_ports_of_another_release_is_put_in_place_again(place: Place) -> None:
+    say_ports(place, OTHER, public=8000, blue=8101, green=8102)
+    say_ports(place, ID, public=8000, blue=8001, green=8002)
+    seen = _instances.observe(place.layout, NEW_PORTS)
+    assert (seen["switch"], seen["lasts"]) == ("green", False)
+
+
+def test_nobody_is_served_by_an_instance_that_is_down(place: Place) -> None:
+    place.states.pop("notes@green.service")
+    assert _instances.observe(place.layout, PORTS)["serves_at"] == 0
+
+
+def test_ports_that_an_earlier_release_had_may_be_closed_still(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = json.loads((Path(__file__).parent / "fixtures/nft-1.1.3-notes-closed.json").read_text())
+    monkeypatch.setattr(_nft, "list_table", lambda _table: closed)
+    say_ports(place, ID, public=8000, blue=8001, green=8002)
+    (place.root / "slots/green").unlink()
+    assert _instances.observe_switch(place.layout, NEW_PORTS) == ("closed", PORTS)
+    (place.root / "notes.nft").write_text(ruleset("evenkeel_notes", PORTS, "closed"))
+    assert _instances.observe(place.layout, NEW_PORTS)["lasts"]
+
+
 def test_memory() -> None:
     text = "MemTotal:        2048 kB\nMemFree:          10 kB\nMemAvailable:     1024 kB\n"
     assert _instances.memory_of(text) == {"total": 2 << 20, "available": 1 << 20}

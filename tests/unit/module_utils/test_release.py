@@ -112,7 +112,9 @@ def content(**changes: t.Any) -> Content:
     version = changes.pop("version", "1.0.0")
     artifact = changes.pop("artifact_sha256", "0" * 64)
     unit_name, unit = changes.pop("unit_name", "notes@.service"), changes.pop("unit", "[Service]\n")
-    return Content(version, artifact, release_files(unit_name, unit, Settings(**{**inputs, **changes})))
+    endpoint = changes.pop("endpoint", {"ports": [{"public": 8000, "blue": 8001, "green": 8002}]})
+    files = release_files(unit_name, unit, Settings(**{**inputs, **changes}))
+    return Content(version, artifact, files, endpoint=endpoint)
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,9 @@ def content(**changes: t.Any) -> Content:
         {"files": {"app.yml": "x: 1\n"}},
         {"slot_environment": {"blue": {"PORT": 8002}, "green": {"PORT": 8001}}},
         {"slot_environment": {"blue": {"PORT": 8001}}},
+        {"endpoint": {"ports": [{"public": 8080, "blue": 8001, "green": 8002}]}},
+        {"endpoint": {"ports": [{"public": 8000, "blue": 8001, "green": 8002}], "live_path": "/alive"}},
+        {"endpoint": {}},
     ],
     ids=str,
 )

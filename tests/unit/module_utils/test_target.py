@@ -41,6 +41,19 @@ def test_a_release_that_is_not_on_every_host_is_refused_with_their_names() -> No
         previous_release(seen)
 
 
+def test_a_release_that_is_damaged_on_a_host_is_refused_with_its_name() -> None:
+    seen = {"h1": host(C, B, A, B, C), "h2": {**host(C, B, A, B, C), "damaged": [B]}, "h3": host(C, B, A, B, C)}
+    with pytest.raises(ValueError, match=f"release {B} is damaged on h2: .*; nothing was changed"):
+        wanted_releases("previous", "", {}, seen)
+    with pytest.raises(ValueError, match=f"release {B} is damaged on h2"):
+        wanted_releases("previous", B, {}, seen)
+    assert set(wanted_releases("previous", A, {}, seen).values()) == {A}
+    assert set(wanted_releases("current", "", {}, seen).values()) == {C}
+    seen["h3"]["damaged"] = [C]
+    with pytest.raises(ValueError, match=f"release {C} is damaged on h3"):
+        wanted_releases("current", "", {}, seen)
+
+
 def test_from_a_rollout_that_was_left_half_way_it_goes_back_to_where_that_began() -> None:
     seen = {"h1": host(B, A, A, B, C, serves=C), "h2": host(B, A, A, B, C)}
     assert previous_release(seen) == B

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import typing as t
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible_collections.evenkeel.fleet.plugins.module_utils import _instances, _systemd
+from ansible_collections.evenkeel.fleet.plugins.module_utils import _connections, _installed, _instances, _systemd
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
 from ansible_collections.evenkeel.fleet.plugins.modules import slot
 
@@ -87,7 +88,7 @@ def systemd(layout: LayoutHere, monkeypatch: pytest.MonkeyPatch) -> Systemd:
 def switch(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """Where the switch points to."""
     switch = {"position": "green"}
-    monkeypatch.setattr(_instances, "observe_switch", lambda *_arguments: switch["position"])
+    monkeypatch.setattr(_instances, "observe_switch", lambda *_arguments: (switch["position"], []))
     return switch
 
 
@@ -125,6 +126,42 @@ def test_an_instance_is_stopped_before_its_unit_goes(run: t.Any, layout: LayoutH
     systemd.running = {"notes@blue.service"}
     assert run(slot, **STOPPED)["changed"]
     assert systemd.asked == ["stop notes@blue.service", "forget notes@blue.service", "daemon-reload"]
+
+
+def stage(layout: Layout, release: str) -> Path:
+    folder = Path(layout.release(release))
+    (folder / "blue").mkdir(parents=True)
+    said = {"ports": [{"public": 3, "blue": 8, "green": 9}], "tree": _installed.tree(str(folder)) or {"a": []}}
+    (folder / "release.json").write_text(json.dumps(said))
+    return folder
+
+
+@pytest.mark.usefixtures("switch")
+def test_an_instance_is_drained_where_its_own_release_listens(
+    run: t.Any, layout: LayoutHere, systemd: Systemd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave(layout, LINKS)
+    stage(layout, ID)
+    systemd.running = {"notes@blue.service"}
+    asked = []
+    monkeypatch.setattr(_connections, "count_on_host", lambda ports: asked.append(ports) or 0)
+    assert run(slot, **STOPPED)["changed"]
+    assert asked == [{8}]
+
+
+@pytest.mark.usefixtures("switch")
+@pytest.mark.parametrize("harm", [lambda _folder: None, lambda folder: (folder / "release.json").unlink()])
+def test_for_a_damaged_release_nothing_is_stopped(
+    run: t.Any, layout: LayoutHere, systemd: Systemd, harm: t.Callable[[Path], None]
+) -> None:
+    leave(layout, LINKS)
+    harm(stage(layout, OTHER))
+    systemd.running = {"notes@blue.service"}
+    result = run(slot, **{**STOPPED, "state": "started", "release": OTHER})
+    assert result["failed"]
+    assert f"release {OTHER} is not staged, or not whole" in result["msg"]
+    assert systemd.asked == []
+    assert os.readlink(layout.slot("blue")) == LINKS["slot"]
 
 
 @pytest.mark.parametrize("wanted", [STOPPED, {**STOPPED, "state": "started", "release": OTHER}])
