@@ -91,6 +91,7 @@ SPEC: dict[str, t.Any] = {
 WHOLE = ("postgresql.parameters",)
 PAUSE = 2.0
 ROUNDS = 2
+CONFLICT = 409
 
 
 class Api:
@@ -131,6 +132,14 @@ def wait_for_leader(
         sleep(PAUSE)
 
 
+def give(api: Api, changes: t.Mapping[str, t.Any]) -> bool:
+    """Have Patroni merge them; false if another member was given something between the look and this."""
+    status, _said = api.ask("/config", "PATCH", changes)
+    if status not in (200, CONFLICT):
+        raise ValueError(f"{api.url} refuses the settings with status {status}; see journalctl -u patroni")
+    return status == 200
+
+
 def settled(api: Api, timeout: float, now: t.Callable[[], float], sleep: t.Callable[[float], None]) -> _patroni.Member:
     """The member after two more of its rounds: one may have read the settings before, and acts on them at its end."""
     deadline = now() + timeout
@@ -154,14 +163,11 @@ def main() -> None:
     result: dict[str, t.Any] = {}
     try:
         api = Api(params["url"], params["user"], params["password"])
-        member, seen = wait_for_leader(api, params["timeout"], time.monotonic, time.sleep)
-        changes = _patroni.patch(seen, params["config"], WHOLE)
-        if changes and not module.check_mode:
-            status, _said = api.ask("/config", "PATCH", changes)
-            if status != 200:
-                raise ValueError(
-                    f"{params['url']} refuses the settings with status {status}; see journalctl -u patroni"
-                )
+        while True:
+            member, seen = wait_for_leader(api, params["timeout"], time.monotonic, time.sleep)
+            changes = _patroni.patch(seen, params["config"], WHOLE)
+            if not changes or module.check_mode or give(api, changes):
+                break
         if params["settle"] and not module.check_mode:
             member = settled(api, params["timeout"], time.monotonic, time.sleep)
         result = {

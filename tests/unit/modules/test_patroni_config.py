@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _http
-from ansible_collections.evenkeel.fleet.plugins.modules.patroni_config import Api, settled, wait_for_leader
+from ansible_collections.evenkeel.fleet.plugins.modules.patroni_config import Api, give, settled, wait_for_leader
 
 RUNNING = '{"state": "running", "role": "primary"}'
 LED = '{"members": [{"role": "leader"}]}'
@@ -70,6 +70,14 @@ def test_waiting_ends(asked: t.Any, api: Api) -> None:
     asked((200, RUNNING), (200, '{"members": []}'), (200, "{}"), OSError("refused"))
     with pytest.raises(ValueError, match=r"within 5 s, seen refused; journalctl -u patroni says why"):
         wait_for_leader(api, 5, clock.now, clock.sleep)
+
+
+def test_members_that_are_given_settings_at_once_look_again(asked: t.Any, api: Api) -> None:
+    asked((409, "Config has changed meanwhile"), (200, "{}"), (503, ""))
+    assert not give(api, {"ttl": 30})
+    assert give(api, {"ttl": 30})
+    with pytest.raises(ValueError, match="refuses the settings with status 503"):
+        give(api, {"ttl": 30})
 
 
 def rounds(*seen: int) -> list[tuple[int, str]]:
