@@ -55,8 +55,16 @@ class Rclone:
 @pytest.fixture
 def rclone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rclone:
     made = Rclone(tmp_path / "store")
-    monkeypatch.setattr(remote.Remote, "rclone", lambda store, *words, **how: made(store, *words, **how))
-    monkeypatch.setattr(remote.Remote, "listing", lambda store, name: made.listing(store, name))
+
+    # Methods of a store get it as their first argument, what is called like one does not.
+    def call(store: remote.Remote, *words: t.Any, **how: t.Any) -> t.Any:
+        return made(store, *words, **how)
+
+    def tell(store: remote.Remote, name: str) -> dict[str, dict[str, t.Any]]:
+        return made.listing(store, name)
+
+    monkeypatch.setattr(remote.Remote, "rclone", call)
+    monkeypatch.setattr(remote.Remote, "listing", tell)
     return made
 
 
