@@ -38,7 +38,7 @@ options:
     description: The settings, as C(patronictl edit-config) shows them.
     type: dict
     required: true
-  settle:
+  catch_up:
     description:
       - Whether to wait until the member has certainly read the settings as they are now, so that RV(pending_restart)
         is about these. Takes up to two of its rounds, C(loop_wait).
@@ -84,7 +84,7 @@ SPEC: dict[str, t.Any] = {
     "user": {"type": "str", "required": True},
     "password": {"type": "str", "required": True, "no_log": True},
     "config": {"type": "dict", "required": True},
-    "settle": {"type": "bool", "default": False},
+    "catch_up": {"type": "bool", "default": False},
     "timeout": {"type": "float", "default": 300.0},
 }
 
@@ -140,7 +140,9 @@ def give(api: Api, changes: t.Mapping[str, t.Any]) -> bool:
     return status == 200
 
 
-def settled(api: Api, timeout: float, now: t.Callable[[], float], sleep: t.Callable[[float], None]) -> _patroni.Member:
+def caught_up(
+    api: Api, timeout: float, now: t.Callable[[], float], sleep: t.Callable[[float], None]
+) -> _patroni.Member:
     """The member after two more of its rounds: one may have read the settings before, and acts on them at its end."""
     deadline = now() + timeout
     rounds: set[t.Any] = set()
@@ -168,8 +170,8 @@ def main() -> None:
             changes = _patroni.patch(seen, params["config"], WHOLE)
             if not changes or module.check_mode or give(api, changes):
                 break
-        if params["settle"] and not module.check_mode:
-            member = settled(api, params["timeout"], time.monotonic, time.sleep)
+        if params["catch_up"] and not module.check_mode:
+            member = caught_up(api, params["timeout"], time.monotonic, time.sleep)
         result = {
             "changed": bool(changes),
             "leads": member.leads,

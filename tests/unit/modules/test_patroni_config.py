@@ -7,7 +7,7 @@ import typing as t
 
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils import _http
-from ansible_collections.evenkeel.fleet.plugins.modules.patroni_config import Api, give, settled, wait_for_leader
+from ansible_collections.evenkeel.fleet.plugins.modules.patroni_config import Api, caught_up, give, wait_for_leader
 
 RUNNING = '{"state": "running", "role": "primary"}'
 LED = '{"members": [{"role": "leader"}]}'
@@ -90,7 +90,7 @@ def rounds(*seen: int) -> list[tuple[int, str]]:
 def test_a_member_has_two_more_rounds_to_know_what_waits_for_a_restart(asked: t.Any, api: Api) -> None:
     clock = Clock()
     asked(*rounds(10, 10, 20, 20, 30))
-    assert settled(api, 60, clock.now, clock.sleep).pending_restart
+    assert caught_up(api, 60, clock.now, clock.sleep).pending_restart
     assert clock.time == 8.0
 
 
@@ -98,7 +98,7 @@ def test_a_member_that_reads_nothing_is_not_waited_for_for_ever(asked: t.Any, ap
     clock = Clock()
     asked(*rounds(10))
     with pytest.raises(ValueError, match="reads the settings anew within 5 s, but it was last seen to do so at 10"):
-        settled(api, 5, clock.now, clock.sleep)
+        caught_up(api, 5, clock.now, clock.sleep)
 
 
 def test_who_is_not_let_in_need_not_wait(asked: t.Any, api: Api) -> None:
