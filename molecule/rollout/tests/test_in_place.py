@@ -33,6 +33,15 @@ def local_faults(notes: Service) -> Iterator[None]:
         notes.on(host, f"rm {LOCAL}")
 
 
+def test_a_pause_that_is_too_short_for_the_balancer_is_refused_before_anything_is_touched(notes: Service) -> None:
+    before = notes.states()
+    done = notes.roll(**NEW | {"app_in_place_pause": 2})
+
+    assert done.status > 0
+    assert "app_in_place_pause is 2; it wants at least the 3s of nginx_fail_timeout on lb1" in done.screen, done.output
+    assert notes.states() == before
+
+
 def one_instance_each(service: Service) -> bool:
     return all(service.summary(host)["processes"] == 1 for host in service.addresses)
 
