@@ -34,6 +34,7 @@ class ActionModule(ActionBase):
                 "exactly_one": {"type": "list", "elements": "list", "default": []},
                 "distinct": {"type": "list", "elements": "str", "default": []},
                 "keys_of": {"type": "dict", "default": {}},
+                "shorter": {"type": "dict", "default": {}},
                 "hosts": {"type": "list", "elements": "str", "default": []},
                 "peers": {"type": "list", "elements": "str", "default": []},
                 "probes": {"type": "list", "elements": "str", "default": []},
@@ -60,6 +61,7 @@ class ActionModule(ActionBase):
         problems += _settings.missing_choices(known, arguments["exactly_one"])
         problems += _settings.repeated_values(known, arguments["distinct"])
         problems += _settings.unknown_keys(known, arguments["keys_of"])
+        problems += _settings.long_durations(known, arguments["shorter"])
         problems += _settings.unknown_hosts(known, arguments["hosts"], variables["groups"], variables["hostvars"])
         problems += _settings.unknown_peers(known, arguments["peers"], variables["groups"], variables["hostvars"])
         if parent := arguments["one_child_of"]:

@@ -199,6 +199,29 @@ def repeated_values(settings: t.Mapping[str, t.Any], paths: t.Iterable[str]) -> 
     return [f"{' and '.join(where)} are all {value}; they must differ" for value, where in labels.items() if where[1:]]
 
 
+SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def long_durations(settings: t.Mapping[str, t.Any], shorter: t.Mapping[str, str]) -> list[str]:
+    """One sentence for each duration at a path that is not shorter than the setting it is compared with.
+
+    What is no duration is passed over: to say so is its format's business.
+    """
+    problems = []
+    for path, other in shorter.items():
+        limit = _seconds(settings.get(other))
+        for label, value in select(dict(settings), path):
+            seconds = _seconds(value)
+            if limit is not None and seconds is not None and seconds >= limit:
+                problems.append(f"{label} is {value} and {other} is {settings[other]}; it wants less than that")
+    return problems
+
+
+def _seconds(duration: t.Any) -> float | None:
+    found = re.fullmatch(r"(\d+)(ms|[smhd])?", str(duration), re.ASCII)
+    return int(found[1]) * SECONDS[found[2] or "s"] if found else None
+
+
 def bad_units(settings: t.Mapping[str, t.Any], names: t.Iterable[str]) -> list[str]:
     """One sentence for each mapping of directives that would not make lines of a unit."""
     problems = []

@@ -49,6 +49,10 @@ options:
       - Paths at which every value must be a key of a mapping, each with the names of the variables that may have it.
     type: dict
     default: {}
+  shorter:
+    description: Paths at which every duration must be shorter than that of a setting, each with the setting's name.
+    type: dict
+    default: {}
   hosts:
     description: Paths at which every value must name a host of the inventory, or a group that holds at least one.
     type: list

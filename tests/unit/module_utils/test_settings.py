@@ -9,6 +9,7 @@ import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import (
     HIDDEN,
     bad_units,
+    long_durations,
     malformed_values,
     misshapen_values,
     missing_choices,
@@ -231,3 +232,26 @@ def test_directives_that_make_no_lines_of_a_unit_are_refused() -> None:
         "b_unit: 'X Y' is no name of a unit's section or directive",
     ]
     assert "longer than the 1000000 bytes" in bad_units({"a_unit": {"A": "x" * (1 << 20)}}, ["a_unit"])[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "limit", "refused"),
+    [
+        ("60s", "65s", False),
+        ("65s", "65s", True),
+        ("5m", "65s", True),
+        ("64999ms", "65s", False),
+        ("66000ms", "1m", True),
+        (90, "2m", False),
+        ("1h", "1d", False),
+        # A timeout of 0 is none.
+        ("60s", "0", True),
+        ("soon", "65s", False),
+        ("60s", "soon", False),
+    ],
+)
+def test_durations_that_must_be_shorter_than_another(one: t.Any, limit: str, refused: bool) -> None:
+    settings = {"web_sites": [{"name": "a"}, {"name": "b", "wait": one}], "web_end": limit}
+    problems = long_durations(settings, {"web_sites[].wait": "web_end"})
+    said = f"web_sites[1].wait is {one} and web_end is {limit}; it wants less than that"
+    assert problems == ([said] if refused else [])
