@@ -47,6 +47,34 @@ def _address(host: str, values: t.Mapping[str, t.Any]) -> str:
     return address
 
 
+def shared_machines(
+    members: t.Mapping[str, t.Iterable[str]], hostvars: t.Mapping[str, t.Mapping[str, t.Any]]
+) -> list[str]:
+    """One sentence for each machine that has more than one name in a group of C(members)."""
+    machines: dict[str, tuple[str, str]] = {}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for group, hosts in members.items():
+        names: dict[tuple[str, str], list[str]] = {}
+        for host in hosts:
+            # A host is in many groups, and to ask for its variables takes a while.
+            if host not in machines:
+                machines[host] = _machine(host, hostvars[host])
+            names.setdefault(machines[host], []).append(host)
+        for shared in names.values():
+            if len(shared) > 1:
+                groups.setdefault(tuple(sorted(shared)), []).append(group)
+    return [
+        f"{' and '.join(names)} are names of one machine, {' port '.join(machines[names[0]])}, in "
+        f"{', '.join(where)}; it wants one name there, for it would be set up once for each"
+        for names, where in groups.items()
+    ]
+
+
+def _machine(host: str, values: t.Mapping[str, t.Any]) -> tuple[str, str]:
+    """Where Ansible finds a host. Not its address in the fleet, for behind one there may be several."""
+    return str(values.get("ansible_host") or host).lower(), str(values.get("ansible_port") or 22)
+
+
 def is_network(name: str) -> bool:
     """Whether this is an address or a network, and not the name of something."""
     try:

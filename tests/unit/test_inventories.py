@@ -31,6 +31,8 @@ INVENTORIES = sorted(
 VAULT_PASSWORD = "change-me"
 # What is lost with its host can be made again, and nobody waits for it.
 PLAYGROUND = Path("inventories/dev")
+# None of the checkout: two names of one machine.
+TWINS = Path("twins")
 
 every_inventory = pytest.mark.parametrize("inventory", INVENTORIES, ids=str)
 
@@ -87,16 +89,18 @@ def checks(tmp_path_factory: pytest.TempPathFactory) -> dict[Path, subprocess.Po
         "ANSIBLE_VAULT_PASSWORD_FILE": str(home / "password"),
     }
     command = [sys.executable, "-m", "ansible", "playbook", "site.yml", "--connection", "local", "--tags", "always"]
+    twins = home / "twins.yml"
+    twins.write_text("hardening: {hosts: {one: {ansible_host: 192.0.2.1}, other: {ansible_host: 192.0.2.1}}}")
     return {
         inventory: subprocess.Popen(
-            [*command, "-i", str(inventory)],
+            [*command, "-i", str(path)],
             cwd=CHECKOUT,
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        for inventory in INVENTORIES
+        for inventory, path in {**{path: path for path in INVENTORIES}, TWINS: twins}.items()
     }
 
 
@@ -105,6 +109,15 @@ def test_roles_accept_its_settings(inventory: Path, checks: dict[Path, subproces
     output, _nothing = checks[inventory].communicate(timeout=300)
     assert checks[inventory].returncode == 0, output
     assert " changed=0 " in output
+
+
+def test_a_machine_with_two_names_is_refused_before_any_role_is_heard(
+    checks: dict[Path, subprocess.Popen[str]],
+) -> None:
+    output, _nothing = checks[TWINS].communicate(timeout=300)
+    assert checks[TWINS].returncode != 0
+    assert "one and other are names of one machine, 192.0.2.1 port 22, in hardening; it wants one name" in output
+    assert "check | " not in output
 
 
 @every_inventory

@@ -48,6 +48,10 @@ def test_watched_services() -> None:
     assert FILTERS["watched_services"](["a"], {}, {"a": {"app_name": "notes"}})[0]["name"] == "notes"
 
 
+def test_shared_machines() -> None:
+    assert FILTERS["shared_machines"]({"nginx": ["a", "b"]}, {"a": {}, "b": {}}) == []
+
+
 def test_to_unit() -> None:
     assert FILTERS["to_unit"]({"Service": {"User": "notes"}}) == "[Service]\nUser=notes\n"
 

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import typing as t
+
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._inventory import (
     addresses,
     is_interface,
     is_network,
     peers,
+    shared_machines,
 )
 
 GROUPS = {"app": ["app1", "app2"], "notes": ["app2"], "empty": []}
@@ -91,3 +94,36 @@ def test_a_host_whose_name_is_no_address_wants_one() -> None:
 )
 def test_is_interface(text: str, yes: bool) -> None:
     assert is_interface(text) is yes
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "shared"),
+    [
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.1"}, "192.0.2.1 port 22"),
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.1", "ansible_port": 22}, "192.0.2.1 port 22"),
+        ({"ansible_host": "b"}, {}, "b port 22"),
+        ({"ansible_host": "N1", "ansible_port": 2222}, {"ansible_host": "n1", "ansible_port": "2222"}, "n1 port 2222"),
+        # Behind one address there may be several, each at a port of its own.
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.1", "ansible_port": 2222}, ""),
+        ({"fleet_address": "10.0.0.1"}, {"fleet_address": "10.0.0.1"}, ""),
+        ({"ansible_host": "192.0.2.1"}, {"ansible_host": "192.0.2.2"}, ""),
+    ],
+)
+def test_a_machine_has_one_name_in_a_group(one: dict[str, t.Any], other: dict[str, t.Any], shared: str) -> None:
+    hostvars = {"a": one, "b": other}
+    found = shared_machines({"nginx": ["a", "b"], "firewall": ["b", "a"], "app": ["b"]}, hostvars)
+    said = f"a and b are names of one machine, {shared}, in nginx, firewall"
+    assert [problem.split(";")[0] for problem in found] == ([said] if shared else [])
+
+
+def test_of_each_host_variables_are_asked_for_once() -> None:
+    asked: list[str] = []
+
+    class Slow(dict[str, dict[str, t.Any]]):
+        def __getitem__(self, host: str) -> dict[str, t.Any]:
+            asked.append(host)
+            return {}
+
+    hosts = [f"h{number}" for number in range(100)]
+    assert shared_machines({"app": hosts, "firewall": hosts, "logs": hosts}, Slow()) == []
+    assert asked == hosts
