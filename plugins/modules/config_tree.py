@@ -22,8 +22,8 @@ attributes:
       - Can run in check mode and predicts whether anything would change. O(validate) and O(apply) do not run then.
     support: full
   diff_mode:
-    description: Shows the difference of every file.
-    support: full
+    description: Shows the difference of every file, unless they are O(private).
+    support: partial
 options:
   path:
     description: Directory that holds the trees, and the link C(current) to the one in force.
@@ -53,6 +53,12 @@ options:
       - A file that stands in the place of a link is kept beside it with the suffix C(.before-evenkeel).
     type: dict
     default: {}
+  private:
+    description:
+      - Whether nobody but root may read the tree. It is not shown in diff mode then, and the one before does not stay
+        once the new one is in force. The task wants C(no_log).
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -91,10 +97,12 @@ SPEC: dict[str, t.Any] = {
     "validate": {"type": "list", "elements": "str", "required": True},
     "apply": {"type": "list", "elements": "str", "default": []},
     "links": {"type": "dict", "default": {}},
+    "private": {"type": "bool", "default": False},
 }
 
 READABLE = 0o644
 EXECUTABLE = 0o755
+ROOT_ALONE = 0o700
 
 
 def read_tree(root: str) -> dict[str, str]:
@@ -116,15 +124,16 @@ def run(command: t.Sequence[str], tree: str) -> str:
     return "" if done.returncode == 0 else said or f"it exited with {done.returncode} and said nothing"
 
 
-def stage(path: str, files: t.Mapping[str, str], validate: t.Sequence[str]) -> str:
+def stage(path: str, files: t.Mapping[str, str], validate: t.Sequence[str], mask: int) -> str:
     """Write the files and have them checked. Raises ValueError with the command's own words if it refuses them."""
     _files.make_directory(path)
+    os.chmod(path, EXECUTABLE & mask)
     scratch = tempfile.mkdtemp(prefix=".staging-", dir=path)
-    os.chmod(scratch, 0o755)
+    os.chmod(scratch, EXECUTABLE & mask)
     try:
         for name, content in files.items():
             mode = EXECUTABLE if content.startswith("#!") else READABLE
-            _files.write_new(f"{scratch}/{name}", content.encode(), mode)
+            _files.write_new(f"{scratch}/{name}", content.encode(), mode & mask)
         refusal = run(validate, scratch)
         if refusal:
             raise ValueError(f"{' '.join(validate)} refuses the new files, the old ones stay in force: {refusal}")
@@ -162,7 +171,7 @@ def remove_others(path: str, keep: t.Collection[str]) -> None:
 
 def main() -> None:
     module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
-    path, links = module.params["path"], module.params["links"]
+    path, links, private = module.params["path"], module.params["links"], module.params["private"]
     files = {name: str(content) for name, content in module.params["files"].items()}
     current = f"{path}/current"
     result: dict[str, t.Any] = {}
@@ -175,18 +184,19 @@ def main() -> None:
         to_apply = new_tree or bool(new_links) or _files.read_link(f"{path}/applied") != name
         if not module.check_mode:
             if new_tree:
-                _files.publish(stage(path, files, module.params["validate"]), f"{path}/{name}")
+                mask = ROOT_ALONE if private else EXECUTABLE
+                _files.publish(stage(path, files, module.params["validate"], mask), f"{path}/{name}")
                 _files.replace_link(current, name)
             if new_links:
                 keep_links(links, current)
             if to_apply:
                 put_in_force(path, name, before_name, module.params["apply"])
                 # The one before stays at hand.
-                remove_others(path, keep={"current", "applied", name, before_name})
+                remove_others(path, keep={"current", "applied", name, "" if private else before_name})
         result = {
             "changed": to_apply,
             "tree": f"{path}/{name}",
-            "diff": differences(before, files) if new_tree else [],
+            "diff": differences(before, files) if new_tree and not private else [],
         }
     except (ValueError, OSError) as exc:
         module.fail_json(msg=str(exc))

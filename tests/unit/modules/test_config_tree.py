@@ -112,3 +112,15 @@ def test_a_file_in_the_place_of_a_link_is_kept(run: t.Any, arguments: dict[str, 
     (tmp_path / "main.conf").write_text("Debian's\n")
     run(config_tree, **arguments)
     assert (tmp_path / "main.conf.before-evenkeel").read_text() == "Debian's\n"
+
+
+def test_a_private_tree_is_for_root_alone_and_shown_to_nobody(
+    run: t.Any, arguments: dict[str, t.Any], tmp_path: Path
+) -> None:
+    run(config_tree, private=True, **arguments)
+    done = run(config_tree, private=True, **with_main(arguments, "two\n"))
+    assert (done["changed"], done["diff"]) == (True, [])
+    tree = tmp_path / "tree"
+    places = [tree, *tree.rglob("*")]
+    assert {oct(path.stat().st_mode & 0o077) for path in places if path.name != "hooks"} == {"0o0"}
+    assert {path.name for path in tree.iterdir()} == {"current", "applied", Path(done["tree"]).name}
