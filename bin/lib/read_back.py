@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 import shlex
+from typing import Any
+
+import yaml as pyyaml
 
 NGINX_ESCAPES = {"t": "\t", "r": "\r", "n": "\n", '"': '"', "'": "'", "\\": "\\"}
 
@@ -127,3 +130,49 @@ def redis(text: str) -> list[str]:
             assert line.count('"') % 2 == line.count('\\"') % 2, line[:80]
             words.append("\n")
     return words
+
+
+def keepalived(text: str) -> list[str]:
+    """Words; what follows a # or ! is for people."""
+    return [word for line in text.split("\n") for word in shlex.split(re.split("[#!]", line)[0])]
+
+
+def rsyslog(text: str) -> list[str]:
+    """Strings without their escapes, and what is between them and blanks."""
+    words = []
+    for quoted, _comment, plain in re.findall(r'"((?:[^"\\]|\\.)*)"|(#[^\n]*)|([^\s"#]+)', text):
+        words += [re.sub(r"\\(.)", r"\1", quoted) or plain]
+    return words
+
+
+def journald(text: str) -> list[str]:
+    """As a unit; journald has comments in its files as well."""
+    return unit("\n".join(line for line in text.split("\n") if not line.startswith("#")))
+
+
+def assignments(text: str) -> list[str]:
+    """Names and values of an EnvironmentFile, none of whose values is in quotes."""
+    words = []
+    for line in text.split("\n"):
+        if line and not line.startswith("#"):
+            name, _equals, value = line.partition("=")
+            assert not re.search(r"[\s'\"\\]", value), line[:80]
+            words += [name, value]
+    return words
+
+
+def ini(text: str) -> list[str]:
+    """Sections, names and values; blanks around them do not count."""
+    lines = [line for line in text.split("\n") if line and not line.startswith("#")]
+    return [word.strip(" \t") for line in lines for word in (line.split("=", 1) if line[0] != "[" else [line])]
+
+
+def yaml(text: str) -> list[str]:
+    """All keys and values, however deep."""
+
+    def inside(value: Any) -> list[str]:
+        if isinstance(value, dict):
+            return [word for key, inner in value.items() for word in (str(key), *inside(inner))]
+        return [word for inner in value for word in inside(inner)] if isinstance(value, list) else [str(value)]
+
+    return inside(pyyaml.safe_load(text))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import re
+import shlex
 import typing as t
 from dataclasses import dataclass
 from functools import cache
@@ -19,13 +20,17 @@ import read_back
 from ansible_collections.evenkeel.fleet.plugins.module_utils._formats import FORMATS
 from ansible_collections.evenkeel.fleet.plugins.module_utils._postgres_files import settings_text
 from ansible_collections.evenkeel.fleet.plugins.module_utils._settings import malformed_values, select
+from ansible_collections.evenkeel.fleet.plugins.module_utils._unit import unit_text
 from hostile import BITS, HUGE
 from hypothesis import Phase, assume, given, settings
 from hypothesis import strategies as st
 from rendering import Role
 
 # Where a number is wanted only digits pass, and these end no word. Some of them switch parts of a file on and off.
-NUMBERS = {"port", "count", "nginx_connections", "size"}
+NUMBERS = {
+    *("port", "count", "positive_count", "number", "positive_number", "proportion", "size", "nginx_connections"),
+    *("batch", "hosts_available", "status_pattern"),
+}
 
 # One plain word for each format; {} keeps those of different settings apart.
 PLAIN = {
@@ -54,6 +59,23 @@ PLAIN = {
     "single_line": "some word{}",
     "trimmed_line": "some word{}",
     "nginx_text": "some word{}",
+    "interface_address": "198.51.100.{}/24",
+    "interface": "word{}",
+    "log_size": "4{}M",
+    "file_name": "word{}",
+    "unquoted": "word{}",
+    "option_name": "word{}",
+    "service_name": "word{}",
+    "version": "1.{}",
+    "environment_name": "WORD{}",
+    "memory_limit": "4{}M",
+    "cpu_quota": "4{}%",
+    "relative_path": "word{}",
+    "url_path": "/word{}",
+    "metric_name": "word{}",
+    "artifact": "word{}",
+    "sha256": f"{'a' * 62}{{}}",
+    "minisign_key": f"RW{'a' * 52}{{}}",
 }
 
 
@@ -71,6 +93,27 @@ class Written:
 
 def from_template(path: str) -> t.Callable[[Role, dict[str, t.Any]], dict[str, str]]:
     return lambda role, settings: {"": role.template(path, **settings)}
+
+
+def from_templates(**paths: str) -> t.Callable[[Role, dict[str, t.Any]], dict[str, str]]:
+    return lambda role, settings: {name: role.template(path, **settings) for name, path in paths.items()}
+
+
+def from_variable(name: str) -> t.Callable[[Role, dict[str, t.Any]], dict[str, str]]:
+    return lambda role, settings: t.cast("dict[str, str]", role.evaluate(name, **settings))
+
+
+def unbracketed(read: t.Callable[[str], list[str]]) -> t.Callable[[str], list[str]]:
+    """Without the brackets that addresses of IPv6 have before a port."""
+    return lambda text: [re.sub(r"\[([0-9A-Fa-f:.]+)\](?=:\d)", r"\1", word) for word in read(text)]
+
+
+def read_app_unit(text: str) -> list[str]:
+    """With the words of the command as the program gets them; elsewhere nothing is quoted."""
+    words = read_back.unit(text)
+    at = words.index("ExecStart") + 1
+    command = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(words[at])]
+    return [*words[:at], *command, *words[at + 1 :]]
 
 
 def read_redis(text: str) -> list[str]:
@@ -124,7 +167,127 @@ WRITTEN = {
         {"": read_back.logrotate},
     ),
     "backup": Written(
-        {"backup_databases": ["a"]}, from_template("etc/cron.d/evenkeel-backup.j2"), {"": read_back.cron}
+        {
+            "backup_databases": ["a"],
+            "backup_engine": "pgbackrest",
+            "backup_archive_passphrase": "a",
+            "backup_archive_remote_options": {"fixed": "a"},
+        },
+        lambda role, settings: {
+            "cron": role.template("etc/cron.d/evenkeel-backup.j2", **settings),
+            # Where the copies of others are tried, nothing is archived.
+            "pgbackrest": role.template(
+                "etc/pgbackrest/pgbackrest.conf.j2", **{**settings, "backup_remote_test_schedule": ""}
+            ),
+        },
+        {"cron": read_back.cron, "pgbackrest": read_back.ini},
+    ),
+    "keepalived": Written(
+        {"keepalived_addresses": ["a"], "keepalived_interface": "a", "keepalived_peers": ["all"]},
+        from_variable("__keepalived_files"),
+        {"keepalived.conf": read_back.keepalived, "keepalived.service.conf": read_back.unit, "serves": read_back.shell},
+    ),
+    "logs": Written(
+        {
+            "logs_receiver": "lb1",
+            "logs_files": [{"name": "a", "paths": ["a"]}],
+            "__logs_certificates": {"stdout": "a key"},
+        },
+        lambda role, settings: {
+            **from_variable("__logs_files")(role, settings),
+            **from_variable("__logs_journal_files")(role, settings),
+        },
+        {
+            "rsyslog.conf": read_back.rsyslog,
+            "evenkeel-logs.service": read_back.unit,
+            "50-evenkeel.conf": read_back.journald,
+        },
+    ),
+    "log_receiver": Written(
+        {
+            "log_receiver_classes": [{"name": "a", "programs": ["a"], "keep_days": 7}],
+            # The inventory's own plugin knows no other inventory.
+            "__log_receiver_hosts": ["lb1", "app1"],
+            "__log_receiver_certificates": {"expires": {"lb1": 1}},
+        },
+        lambda role, settings: {
+            **from_variable("__log_receiver_tree")(role, settings),
+            **from_templates(logrotate="etc/logrotate.d/evenkeel-log-receiver.j2")(role, settings),
+        },
+        {
+            "rsyslog.conf": read_back.rsyslog,
+            "evenkeel-log-receiver.service": read_back.unit,
+            "logrotate": read_back.logrotate,
+        },
+    ),
+    "etcd": Written(
+        {"etcd_members": ["all"], "etcd_settings": {"fixed": "a"}},
+        from_template("etc/default/etcd.j2"),
+        {"": read_back.assignments},
+    ),
+    "patroni": Written(
+        {
+            "patroni_members": ["all"],
+            "patroni_etcd": ["all"],
+            "patroni_password": "a",
+            "patroni_replication_password": "a",
+            "patroni_rewind_password": "a",
+            # Of the role postgres, whose variables it takes along.
+            "postgres_listen_addresses": ["192.0.2.1"],
+            "__postgres_loopback": [],
+            "__postgres_rules": [],
+            "__postgres_settings": {},
+            "__postgres_version": "17",
+        },
+        from_template("etc/patroni/config.yml.j2"),
+        {"": read_back.yaml},
+    ),
+    "monitoring": Written(
+        {
+            "monitoring_hosts": ["all"],
+            "monitoring_services": [],
+            "monitoring_sites": [],
+            "monitoring_limits": {"down_for": "a", "latency_for": "a"},
+            "monitoring_receivers": [{"name": "a", "webhook_configs": [{"url": "a"}]}],
+        },
+        lambda role, settings: {
+            **from_variable("__monitoring_files")(role, settings),
+            **from_templates(alertmanager="etc/prometheus/evenkeel-alertmanager.yml.j2")(role, settings),
+        },
+        {
+            "prometheus.yml": unbracketed(read_back.yaml),
+            "rules/hosts.yml": read_back.yaml,
+            "rules/services.yml": read_back.yaml,
+            "alertmanager": read_back.yaml,
+            "blackbox.yml": read_back.yaml,
+            "apply": read_back.shell,
+            "prometheus.conf": unbracketed(read_back.unit),
+            "prometheus-alertmanager.conf": unbracketed(read_back.unit),
+            "prometheus-blackbox-exporter.conf": unbracketed(read_back.unit),
+        },
+    ),
+    "exporters": Written(
+        {"group_names": ["nginx"]},
+        from_variable("__exporters_files"),
+        {
+            "node.conf": unbracketed(read_back.unit),
+            "nginx.conf": unbracketed(read_back.unit),
+            "apply": read_back.shell,
+            "evenkeel-fleet-metrics.service": read_back.unit,
+        },
+    ),
+    "app": Written(
+        {
+            "app_name": "a",
+            "app_port": 8000,
+            "app_command": ["a", "a"],
+            "app_credentials": {"KEY": "x"},
+            "app_watchdog": "30s",
+            "app_notify": True,
+            "app_cpu_quota": "50%",
+        },
+        lambda role, settings: {"": unit_text(role.evaluate("__app_unit", **settings))},
+        {"": read_app_unit},
     ),
     "postgres": Written(
         {
@@ -154,10 +317,11 @@ WRITTEN = {
 
 def put(where: t.Any, path: str, value: t.Any) -> None:
     """Set what a path such as x[].y or x.* leads to."""
-    *steps, last = re.findall(r"\[\]|[^.\[\]]+", path)
+    *steps, last = re.findall(r"\[0?\]|[^.\[\]]+", path)
+    places = {"[]": -1, "[0]": 0}
     for step in steps:
-        where = where[0] if step == "[]" else where[step]
-    where[0 if last == "[]" else next(iter(where)) if last == "*" else last] = value
+        where = where[places.get(step, step)]
+    where[next(iter(where)) if last == "*" else places.get(last, last)] = value
 
 
 @cache
@@ -222,7 +386,8 @@ def test_a_value_is_refused_by_name_or_means_itself(name: str) -> None:
         for path, value in values.items():
             problems = malformed_values(filled(name, {path: value}), {path: formats[path]})
             assert all(problem.startswith(re.split(r"[.\[]", path)[0]) for problem in problems)
-            if value and not problems:
+            # With a slash at its end, a path and what is below it are the same.
+            if value and not problems and not (formats[path] == "nginx_path" and value.endswith("/")):
                 accepted[path] = value
         assume(accepted)
         meant = {words[path]: value for path, value in accepted.items()}
