@@ -12,7 +12,7 @@ import re
 import socket
 import time
 import typing as t
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 from evenkeel_backup import pgbackrest, postgres, repository, sql, wal
@@ -21,9 +21,10 @@ from evenkeel_backup.outcome import BackupError, DamagedError, SpaceError
 from evenkeel_backup.repository import Backup
 from evenkeel_backup.runs import INFO, WARNING, Run, Say
 from evenkeel_backup.settings import CLUSTER, Settings, words
-from evenkeel_backup.wal import Archive, Physical
+from evenkeel_backup.wal import Archive, Physical, Proof
 
 ARCHIVE = "archive.json"
+PROOFS = "proofs.json"
 FIRST = 1  # of pgBackRest's repositories, the one on this host
 
 
@@ -141,21 +142,66 @@ def thin_out(settings: Settings, number: int, say: Say, dry_run: bool = False) -
 # ---- proof by restore
 
 
-def prove(settings: Settings, backup: Backup, say: Say) -> None:
+def restore_test(settings: Settings, run: Run) -> float:
+    """Restore from the repository whose turn it is; how many seconds that takes from the slowest of all."""
+
+    def one(name: str) -> None:
+        number = int(name.rpartition(" ")[2])
+        began, before = time.time(), last_proofs(settings)
+        # Until it is done it has failed: it may be killed.
+        note(settings, {**before, number: replace(before[number], tried=began, failed=True)})
+        prove_newest(settings, number, run.say)
+        note(settings, {**before, number: Proof(began, time.time() - began)})
+
+    run.each(one, [f"{CLUSTER}, repository {number}" for number in wal.to_prove(last_proofs(settings))])
+    return max(proof.seconds for proof in last_proofs(settings).values())
+
+
+def last_proofs(settings: Settings) -> dict[int, Proof]:
+    try:
+        known = json.loads((settings.work / PROOFS).read_text(encoding="utf-8"))
+        return {number: Proof(**known.get(str(number), {})) for number in settings.repositories}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {number: Proof() for number in settings.repositories}
+
+
+def note(settings: Settings, proofs: t.Mapping[int, Proof]) -> None:
+    repository.write(settings.work / PROOFS, json.dumps({number: asdict(proof) for number, proof in proofs.items()}))
+
+
+def prove_newest(settings: Settings, number: int, say: Say) -> None:
+    backups = good(settings, number)
+    if not backups:
+        raise BackupError(f"it has no good backup to restore; take one: evenkeel-backup job {CLUSTER}")
+    newest = backups[-1]
+    known = [one for one in catalogue(settings) if one.of.facts["label"] == newest.label]  # none of other repositories
+    try:
+        prove(settings, number, newest, say)
+    except DamagedError as exc:
+        for one in known:
+            one.condemn(str(exc))
+        raise
+    for one in known:
+        one.mark("restored", time.time())
+
+
+def prove(settings: Settings, number: int, backup: Physical, say: Say) -> None:
     """Restore a backup with all the WAL there is, on a server of its own, and look at tables and indexes."""
     place = settings.work / "throwaway"
     room = repository.free_bytes(settings.work) - settings.reserve
-    if room < backup.of.bytes:
+    if room < backup.bytes:
         raise SpaceError(
-            f"{settings.work} has {max(room, 0)} bytes free beyond the reserve; a restore needs {backup.of.bytes}"
+            f"{settings.work} has {max(room, 0)} bytes free beyond the reserve; a restore needs {backup.bytes}"
         )
+    began = time.monotonic()
     with postgres.scratch(place) as data:
         how = ["--type=default", "--archive-mode=off", f"--tablespace-map-all={place}/tablespaces"]
-        restore(data, backup.of.facts["label"], FIRST, *how)
+        restore(data, backup.label, number, *how)
         with postgres.guest(data, place, postgres.HASTY) as server:
             databases = server.ask(sql.DATABASES)
             server.run("pg_amcheck", "--install-missing", "--heapallindexed", "--all")
-    say(INFO, f"{CLUSTER}: {backup.id} and the WAL since hold {', '.join(databases)}")
+    held = f"{backup.label} and the WAL since hold {', '.join(databases)}"
+    say(INFO, f"{CLUSTER}, repository {number}: {held}; restored and looked at in {words(time.monotonic() - began)}")
 
 
 def restore(data: object, label: str, number: int, *how: str) -> None:

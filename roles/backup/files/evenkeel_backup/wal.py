@@ -232,6 +232,22 @@ class Archive:
         return self.timeout + (max(self.lag, now - self.good) if self.problem or not self.good else self.lag)
 
 
+@dataclass(frozen=True)
+class Proof:
+    """The last restore from a repository that was made to see whether it can be."""
+
+    tried: float = 0  # when it began, in seconds since 1970
+    seconds: float = 0  # that the last good one took
+    failed: bool = False
+
+
+def to_prove(proofs: t.Mapping[int, Proof]) -> list[int]:
+    """The repositories from which the last restore failed, and of the others the one that was tried longest ago."""
+    failed = [number for number, proof in proofs.items() if proof.failed]
+    others = [number for number in proofs if number not in failed]
+    return failed + sorted(others, key=lambda number: proofs[number].tried)[:1]
+
+
 def problem(lag: float, timeout: float, failing: str, rpo: float) -> str:
     """Why the archive cannot be trusted to be as new as it should be; nothing if it can."""
     if failing:

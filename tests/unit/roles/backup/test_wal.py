@@ -230,6 +230,13 @@ def test_loss_by_the_archive() -> None:
     assert wal.Archive().loss(100) == 100
 
 
+def test_repositories_are_proved_in_turn_and_again_where_that_failed() -> None:
+    assert wal.to_prove({1: wal.Proof(), 2: wal.Proof()}) == [1]
+    assert wal.to_prove({1: wal.Proof(tried=20), 2: wal.Proof(tried=10)}) == [2]
+    assert wal.to_prove({1: wal.Proof(tried=20), 2: wal.Proof(tried=30, failed=True)}) == [2, 1]
+    assert wal.to_prove({1: wal.Proof(failed=True), 2: wal.Proof(failed=True)}) == [1, 2]
+
+
 def test_problems_of_the_archive() -> None:
     assert wal.problem(0, 60, "", 3600) == ""
     assert wal.problem(179, 60, "", 3600) == ""
