@@ -65,6 +65,12 @@ def test_passwords_are_as_their_programs_read_them() -> None:
     )
 
 
+def test_whoever_logs_in_is_started_anew_with_another_password() -> None:
+    units = [f"prometheus-{name}-exporter.service" for name in ("postgres", "redis")]
+    assert list(evaluate("__exporters_logging_in")) == units
+    assert set(units) < set(evaluate("__exporters_units"))
+
+
 def test_a_redis_without_users_lets_everybody_in_by_its_password() -> None:
     written = evaluate("__exporters_passwords", redis_users=[])
     assert json.loads(written["redis"]) == {"redis://127.0.0.1:6379": "admin"}
