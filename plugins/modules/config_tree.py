@@ -156,6 +156,8 @@ def put_in_force(path: str, name: str, before: str, apply: t.Sequence[str]) -> N
     if refusal:
         if os.path.isdir(f"{path}/{before}") and before:
             _files.replace_link(f"{path}/current", before)
+            if before != name:
+                shutil.rmtree(f"{path}/{name}")
         raise ValueError(f"{' '.join(apply)} did not put the new files in force, the old ones are back: {refusal}")
     _files.replace_link(f"{path}/applied", name)
 

@@ -70,9 +70,11 @@ def test_a_tree_that_is_not_taken_is_withdrawn_and_tried_again(
     run: t.Any, arguments: dict[str, t.Any], tmp_path: Path
 ) -> None:
     run(config_tree, **arguments)
+    before = sorted(os.listdir(tmp_path / "tree"))
     refused = with_main(arguments, "refused\n")
     for _attempt in range(2):
         assert "did not put the new files in force, the old ones are back" in run(config_tree, **refused)["msg"]
+        assert sorted(os.listdir(tmp_path / "tree")) == before
         assert (tmp_path / "main.conf").read_text() == "one\n"
     assert run(config_tree, **with_main(arguments, "two\n"))["changed"]
     assert taken(tmp_path) == ["one", "refused", "refused", "two"]
