@@ -1,4 +1,4 @@
-"""Where on this host a secret can be found: in processes, units, the journal and files. Prints JSON.
+"""Where on this host a secret can be found: in processes, units, the journal and files, packed ones too. Prints JSON.
 
 Reads a JSON mapping of name to secret from its own source, so that the search itself leaves no trace: whoever runs it
 appends a call of `search`.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +16,22 @@ from pathlib import Path
 
 PLACES = ("/etc", "/opt", "/run", "/var", "/tmp", "/home", "/root", "/srv", "/usr/local", "/dev/shm")
 LARGEST = 64 << 20
+# What begins so is packed, and how what is in it is told. Whoever packed it here has the program.
+PACKED = {
+    b"\x1f\x8b": ["gzip", "-dc"],
+    b"\xfd7zXZ": ["xz", "-dc"],
+    b"BZh": ["bzip2", "-dc"],
+    b"\x28\xb5\x2f\xfd": ["zstd", "-dc"],
+    b"PGDMP": ["pg_restore", "--file=-"],
+}
+
+
+def unpacked(data: bytes) -> bytes:
+    """What is in packed data, as far as it can be had; nothing if it is not packed."""
+    for mark, command in PACKED.items():
+        if data.startswith(mark) and shutil.which(command[0]):
+            return subprocess.run(command, input=data, capture_output=True, check=False).stdout
+    return b""
 
 
 def processes() -> Iterator[tuple[str, bytes]]:
@@ -48,7 +65,8 @@ def files() -> Iterator[tuple[str, bytes]]:
                     status = os.lstat(path)
                     if stat.S_ISREG(status.st_mode) and status.st_size < LARGEST:
                         with open(path, "rb") as file:
-                            yield f"{stat.S_IMODE(status.st_mode):04o} {path}", file.read()
+                            data = file.read()
+                        yield f"{stat.S_IMODE(status.st_mode):04o} {path}", data + unpacked(data)
                 except OSError:
                     continue
 
