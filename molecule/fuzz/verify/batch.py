@@ -5,6 +5,7 @@ Beside each lies what it has to mean, in wanted.json. Values that are refused ar
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import random
 import sys
@@ -147,23 +148,48 @@ def redis() -> tuple[list[str], Any]:
     return files, meant
 
 
-def nft() -> tuple[str, Any]:
+def nft() -> tuple[list[str], Any]:
+    """Rulesets, and of those of the firewall who is to be let in at which port, or let out to it."""
     draw = random.Random(SEED)
+    pool = ["192.0.2.7", "192.0.2.0/25", "2001:db8::/32", "2001:db8::7", "::1", "0.0.0.0/0", "::/0"]
+    strangers = ["192.0.2.200", "203.0.113.9", "2001:db9::1", "fd00::1"]
 
-    def networks() -> list[Any]:
-        texts = [f"10.{draw.randint(0, 255)}.0.0/16", "192.0.2.7", "2001:db8::/32", "::1", "0.0.0.0/0", "::/0"]
-        return [_firewall.parse_network(text) for text in draw.sample(texts, 3)]
+    def door(protocol: str = "tcp") -> tuple[_firewall.Opening, list[str]]:
+        texts = draw.sample([f"10.{draw.randint(0, 255)}.0.0/16", *pool], 3)
+        ports = [] if protocol == "vrrp" else draw.sample(range(1, 65536), 5)
+        return _firewall.opening(ports, map(_firewall.parse_network, texts), protocol), texts
 
-    scripts = []
-    for number in range(30):
-        doors = [_firewall.opening(draw.sample(range(1, 65536), 5), networks()) for _door in range(3)]
-        doors.append(_firewall.opening([], networks(), "vrrp"))
-        names = accepted("user_name", [*TEXTS, "a" * 32])
-        egress = [_firewall.Egress(name, 1000, tuple(doors)) for name in names[:1]]
-        scripts.append(_firewall.ruleset(doors, egress))
+    def questions(doors: list[tuple[_firewall.Opening, list[str]]]) -> list[Any]:
+        asked = [
+            (one.protocol, port, text.partition("/")[0]) for one, texts in doors for port in one.ports for text in texts
+        ]
+        asked += [(protocol, port, who) for protocol, port, _who in asked for who in strangers]
+        return [
+            [
+                *(protocol, port, who),
+                any(
+                    port in one.ports
+                    and protocol == one.protocol
+                    and any(ipaddress.ip_address(who) in ipaddress.ip_network(text) for text in texts)
+                    for one, texts in doors
+                ),
+            ]
+            for protocol, port, who in asked
+        ]
+
+    scripts: list[str] = []
+    wanted: list[Any] = []
+    names = accepted("user_name", [*TEXTS, "a" * 32])
+    for number in range(15):
+        inward, outward = [door(), door(), door("udp"), door("vrrp")], [door(), door()]
+        user = names[number % len(names)]
+        egress = _firewall.Egress(user, 1000, tuple(one for one, _texts in outward))
+        scripts.append(_firewall.ruleset([one for one, _texts in inward], [egress]))
+        wanted.append({"input": questions(inward), f"egress_{user}": questions(outward)})
         ports = [_switch.Ports(*draw.sample(range(1, 65536), 3))]
         scripts.append(_switch.ruleset(f"evenkeel_f{number}", ports, draw.choice(_switch.POSITIONS)))
-    return "".join(scripts), len(scripts)
+        wanted.append({})
+    return scripts, wanted
 
 
 def sshd() -> tuple[list[str], Any]:

@@ -1,5 +1,6 @@
 """Have each program read its file of a batch, and compare with what was wanted: programs.py DIRECTORY."""
 
+import ipaddress
 import json
 import os
 import socket
@@ -177,8 +178,40 @@ def settings_of_redis(place, text, wanted):
 
 
 def nft():
-    run("nft", "--check", "--file", BATCH / "nft")
-    return WANTED["nft"]
+    """The kernel takes each, and what it then says of itself opens what was asked for and nothing else."""
+    count = 0
+    for script, wanted in zip(json.loads((BATCH / "nft").read_text()), WANTED["nft"], strict=True):
+        (BATCH / "rules.nft").write_text(script)
+        # In a network of their own, where they lock nobody out.
+        said = run(*("unshare", "--net", "sh", "-c", 'nft -f "$0" && nft -nj list ruleset', BATCH / "rules.nft"))
+        rules = [item["rule"] for item in json.loads(said)["nftables"] if "rule" in item]
+        for chain, questions in wanted.items():
+            openings = [opening for rule in rules if rule["chain"] == chain for opening in openings_of(rule["expr"])]
+            for protocol, port, who, open_to_them in questions:
+                address = ipaddress.ip_address(who)
+                found = any((protocol, port) == door and address in network for door, network in openings)
+                assert found == open_to_them, (protocol, port, who, open_to_them, openings)
+                count += 1
+    assert count > 1000
+    return count
+
+
+def openings_of(expression):
+    """The protocol and port that a rule of ours accepts, with each network that it is open to; others have none."""
+    matches = [part["match"] for part in expression if "match" in part]
+    found = {json.dumps(match["left"], sort_keys=True): match["right"] for match in matches}
+    port = found.get(json.dumps({"ct": {"dir": "original", "key": "proto-dst"}}))
+    if port is None or not any("accept" in part for part in expression):
+        return []
+    protocol = {6: "tcp", 17: "udp"}.get(found['{"meta": {"key": "l4proto"}}'], found['{"meta": {"key": "l4proto"}}'])
+    family = found.get('{"meta": {"key": "nfproto"}}')
+    if family is not None:
+        texts = ["0.0.0.0/0" if family in (2, "ipv4") else "::/0"]
+    else:
+        (right,) = [value for key, value in found.items() if '"payload"' in key]
+        entries = right["set"] if isinstance(right, dict) and "set" in right else [right]
+        texts = ["{addr}/{len}".format(**entry["prefix"]) if isinstance(entry, dict) else entry for entry in entries]
+    return [((protocol, port), ipaddress.ip_network(text)) for text in texts]
 
 
 def sshd():
