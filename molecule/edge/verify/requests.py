@@ -15,6 +15,7 @@ import pytest
 
 ADDRESS = os.environ["EDGE_ADDRESS"]
 AUTHORITY = os.environ["EDGE_AUTHORITY"]
+GIVEN = os.environ["EDGE_GIVEN"]
 REQUEST_ID = os.environ["EDGE_REQUEST_ID"]
 CLIENT = Path(__file__).resolve().parents[3] / ".cache/artifacts/strict_client"
 
@@ -29,9 +30,9 @@ def ask(
     return answer, answer.read()
 
 
-def tls(host: str) -> ssl.SSLSocket:
-    context = ssl.create_default_context(cafile=AUTHORITY)
-    context.set_alpn_protocols(["h2", "http/1.1"])
+def tls(host: str, authority: str = AUTHORITY, *protocols: str) -> ssl.SSLSocket:
+    context = ssl.create_default_context(cafile=authority)
+    context.set_alpn_protocols(protocols or ("h2", "http/1.1"))
     return context.wrap_socket(socket.create_connection((ADDRESS, 443), timeout=10), server_hostname=host)
 
 
@@ -181,3 +182,39 @@ def test_a_front_end_beside_the_service() -> None:
     assert (missing.status, missing.headers["Cache-Control"]) == (404, None)
     assert ask("front.test", "/version")[0].headers["Cache-Control"] is None
     assert json.loads(ask("front.test", "/version")[1])["host"] == "app1"
+
+
+def ask_given(path: str, method: str = "GET", body: str | None = None, **headers: str) -> http.client.HTTPResponse:
+    """Of the site whose certificate was given, and that has sizes and timeouts of its own."""
+    connection = http.client.HTTPSConnection(ADDRESS, timeout=10)
+    connection.sock = tls("given.test", GIVEN, "http/1.1")
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request(method, path, body=body, headers={"Host": "given.test", **named})
+    return connection.getresponse()
+
+
+def test_a_certificate_that_was_given_is_shown() -> None:
+    # Nobody but it has signed it, so who trusts it alone sees it and no other.
+    assert ask_given("/version").status == 200
+    with pytest.raises(ssl.SSLError):
+        tls("given.test")
+
+
+def test_a_site_has_sizes_and_timeouts_of_its_own() -> None:
+    assert [ask_given("/notes", "POST", "x" * size).status for size in (1000, 1100)] == [201, 413]
+    assert ask("notes.test", "/notes", "POST", "x" * 1100)[0].status == 201
+    assert ask_given("/sleep?ms=3000").status == 504
+    assert ask("notes.test", "/sleep?ms=3000")[0].status == 200
+
+
+def test_answers_of_a_service_are_compressed_where_the_site_says_so() -> None:
+    ask("notes.test", "/notes", "POST", "x" * 2048)
+    answer = ask_given("/notes", Accept_Encoding="gzip")
+    assert answer.headers["Content-Encoding"] == "gzip"
+    assert "x" * 2048 in gzip.decompress(answer.read()).decode()
+    assert ask("notes.test", "/notes", Accept_Encoding="gzip")[0].headers["Content-Encoding"] is None
+
+
+def test_whoever_looks_after_the_service_is_answered() -> None:
+    # And is not in the log, as the play sees that has called this.
+    assert ask("notes.test", "/health", X_Request_ID=f"{REQUEST_ID}-health")[0].status == 200
