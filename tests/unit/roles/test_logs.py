@@ -8,6 +8,7 @@ import re
 import typing as t
 
 import pytest
+import read_back
 from ansible_collections.evenkeel.fleet.plugins.module_utils._certificates import alternative_names, certified_names
 from rendering import Role
 
@@ -48,3 +49,15 @@ def test_another_certificate_is_another_tree_to_put_in_force(role: str, other: d
     assert tree(role) == tree(role)
     assert tree(role) != tree(role, **other)
     assert "a key" not in str(tree(role))
+
+
+@pytest.mark.parametrize("settings", [{}, {"logs_journal_max_use": "512M", "logs_keep_days": 7}])
+def test_the_journal_outlives_a_reboot_and_has_an_end(settings: dict[str, t.Any]) -> None:
+    role = Role("logs")
+    wanted = {**role.variables, **settings}
+    words = read_back.journald(role.evaluate("__logs_journal_files", **settings)["50-evenkeel.conf"])
+    journal = dict(zip(words[::2], words[1::2], strict=True))
+    assert journal["Storage"] == "persistent"
+    assert journal["SystemMaxUse"] == wanted["logs_journal_max_use"]
+    assert journal["MaxRetentionSec"] == f"{wanted['logs_keep_days']}day"
+    assert int(journal["RateLimitBurst"]) >= 60_000
