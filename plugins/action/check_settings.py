@@ -55,9 +55,7 @@ class ActionModule(ActionBase):
         problems += remove_values(validated.error_messages, validated._no_log_values)
         problems += _settings.misshapen_values(known, spec)
         problems += _settings.malformed_values(known, arguments["formats"], secret)
-        # What is no mapping was told of already.
-        units = [name for name in arguments["units"] if isinstance(known.get(name), dict)]
-        problems += _settings.bad_units(known, units)
+        problems += _settings.bad_units(known, arguments["units"])
         problems += _settings.missing_choices(known, arguments["exactly_one"])
         problems += _settings.repeated_values(known, arguments["distinct"])
         problems += _settings.unknown_keys(known, arguments["keys_of"])

@@ -222,14 +222,18 @@ def _seconds(duration: t.Any) -> float | None:
     return int(found[1]) * SECONDS[found[2] or "s"] if found else None
 
 
-def bad_units(settings: t.Mapping[str, t.Any], names: t.Iterable[str]) -> list[str]:
-    """One sentence for each mapping of directives that would not make lines of a unit."""
+def bad_units(settings: t.Mapping[str, t.Any], paths: t.Iterable[str]) -> list[str]:
+    """One sentence for each mapping of directives that would not make lines of a unit.
+
+    What is no mapping is passed over: to say so is the argument spec's business.
+    """
     problems = []
-    for name in names:
-        try:
-            unit_text({"Service": settings.get(name, {})})
-        except ValueError as exc:
-            problems.append(f"{name}: {exc}")
+    for path in paths:
+        for label, directives in select(dict(settings), path):
+            try:
+                unit_text({"Service": directives if isinstance(directives, dict) else {}})
+            except ValueError as exc:
+                problems.append(f"{label}: {exc}")
     return problems
 
 

@@ -77,7 +77,7 @@ options:
     elements: dict
     default: []
   units:
-    description: Names of settings that are directives of a systemd service; none may leave its line.
+    description: Paths at which there are directives of a systemd service; none may leave its line.
     type: list
     elements: str
     default: []

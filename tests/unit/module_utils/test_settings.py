@@ -231,6 +231,8 @@ def test_directives_that_make_no_lines_of_a_unit_are_refused() -> None:
         r"a_unit: Environment: 'A=1\nExecStart=/bin/sh' does not stay on its line",
         "b_unit: 'X Y' is no name of a unit's section or directive",
     ]
+    nested = {"units": {"node": {"Nice": 5}, "redis": {"User": "a\n"}, "nginx": "no mapping"}}
+    assert bad_units(nested, ["units.*"]) == [r"units.redis: User: 'a\n' does not stay on its line"]
     assert "longer than the 1000000 bytes" in bad_units({"a_unit": {"A": "x" * (1 << 20)}}, ["a_unit"])[0]
 
 
