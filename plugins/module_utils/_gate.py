@@ -40,15 +40,15 @@ class Policy:
 
 @dataclass(frozen=True)
 class Verdict:
-    """``cause`` is what was wrong at the last bad look, with what that look expected, got and read.
+    """``cause`` is how an instance that had been good became bad first, with what that look expected and got.
 
-    ``relapse`` is how an instance that had been good became bad first. ``timeline`` has equal looks in a row as one
-    entry.
+    One that never was good had to start first, so there the last look counts. ``last`` is what was wrong at the last
+    bad look, and ``body`` what it read. ``timeline`` has equal looks in a row as one entry.
     """
 
     healthy: bool
     cause: str
-    relapse: str
+    last: str
     expected: str
     got: str
     body: str
@@ -59,8 +59,8 @@ class Verdict:
     @property
     def sentence(self) -> str:
         """Why the gate stayed shut. What came first explains what came of it."""
-        began = f"; it had been good until {self.relapse}" if self.relapse and self.relapse != self.cause else ""
-        return f"not healthy after {self.seconds:.1f} s: {self.cause}{began}"
+        ended = f"; at last: {self.last}" if self.last != self.cause else ""
+        return f"not healthy after {self.seconds:.1f} s: {self.cause}{ended}"
 
 
 def watch(
@@ -73,20 +73,21 @@ def watch(
     started = now()
     looks = streak = 0
     streak_began = started
+    relapse: Answer | None = None
     bad: Answer | None = None
-    relapse = ""
     timeline: list[dict[str, t.Any]] = []
 
     def opened() -> Verdict:
-        return Verdict(True, "", relapse, "", "", "", looks, round(now() - started, 3), _shortened(timeline))
+        return Verdict(True, "", "", "", "", "", looks, round(now() - started, 3), _shortened(timeline))
 
     def shut() -> Verdict:
         last = bad or Answer(
             False, f"good, but for less than {policy.min_healthy} s and {policy.successes} looks in a row"
         )
+        cause = relapse or last
         seconds = round(now() - started, 3)
-        details = (last.expected, last.got, last.body, looks, seconds)
-        return Verdict(False, last.text, relapse, *details, _shortened(timeline))
+        details = (cause.expected, cause.got, last.body, looks, seconds)
+        return Verdict(False, cause.text, last.text, *details, _shortened(timeline))
 
     while True:
         at = now()
@@ -101,7 +102,7 @@ def watch(
                 return opened()
         else:
             if streak and not relapse:
-                relapse = answer.text
+                relapse = answer
             streak, bad = 0, answer
             if answer.final:
                 return shut()

@@ -209,20 +209,22 @@ healthy:
   type: bool
   returned: always
 cause:
+  description:
+    - How an instance that had been good became bad, the first time it did; of one that never was good, what was wrong
+      at the last look. Empty when the gate opened.
+  type: str
+  returned: always
+last:
   description: What was wrong at the last bad look; empty when the gate opened.
   type: str
   returned: always
-relapse:
-  description: How an instance that had been good became bad, the first time it did; empty if it never did.
-  type: str
-  returned: always
 expected:
-  description: What the last bad look wanted.
+  description: What the look of RV(cause) wanted.
   type: str
   returned: always
   sample: status 200
 got:
-  description: What the last bad look got instead.
+  description: What the look of RV(cause) got instead.
   type: str
   returned: always
   sample: status 503
