@@ -34,6 +34,8 @@ ENVIRONMENT = {
     "ANSIBLE_FORCE_COLOR": "0",
 }
 
+LEASE = "/var/lib/evenkeel/{name}/lease.json"
+
 # Everything that a rollout may have changed, as text: releases and links with modes and digests, switch, units, lease.
 STATE = """
 cd /opt/{name} && find . -printf '%y %m %p %l\\n' | sort && find . -type f -exec sha256sum {{}} + | sort
@@ -87,6 +89,11 @@ class Run:
     status: int
     output: str
     seconds: float
+
+    @property
+    def tasks(self) -> dict[str, int]:
+        """How many tasks were executed for each host, of a run that names every task."""
+        return {host: int(ok) for host, ok in re.findall(r"(?m)^(\S+) +: ok=(\d+)", self.output)}
 
     @property
     def screen(self) -> str:
@@ -183,6 +190,18 @@ class Service:
         """Run a shell command on a host as root."""
         options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30", *SHARED, *fleet.ssh_options(self.fleet)]
         return fleet.run("ssh", *options, f"admin@{self.addresses[host]}", "sudo", "sh", "-s", stdin=command)
+
+    def lease(self, host: str) -> dict[str, Any]:
+        held: dict[str, Any] = json.loads(self.on(host, f"cat {LEASE.format(name=self.name)}"))
+        return held
+
+    def write_lease(self, host: str, lease: dict[str, Any]) -> None:
+        """At once, for a rollout may be at work."""
+        file = LEASE.format(name=self.name)
+        self.on(host, f"cat > {file}.new <<'END'\n{json.dumps(lease)}\nEND\nmv {file}.new {file}")
+
+    def time(self, host: str) -> float:
+        return float(self.on(host, "date +%s.%N"))
 
     def states(self) -> dict[str, str]:
         state = STATE.format(name=self.name)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import artifacts
-import fleet
 import pytest
 from load import Load
 from trial import Service, on_each
@@ -78,7 +77,7 @@ BAD = {
     ),
     "is the old version": Bad(
         r"/version answered 200, but version is '1\.0\.0', wanted '1\.1\.0'",
-        artifacts.settings_of(fleet.CACHE / "artifacts/notes-1.0.0.tar.gz"),
+        artifacts.settings_of(artifacts.FIRST),
     ),
     "finds its port taken": Bad(
         r"alone listens on port 800\d, got .*listens|address already in use",
@@ -106,6 +105,11 @@ BAD = {
         mend="rm /var/lib/notes/never",
     ),
     "fills the disk": Bad(r"/opt/notes/releases: \d+ MiB are free, wanted \d+ MiB", spoil=FILL_DISK, mend=FREE_DISK),
+    # The database takes 200, and a second pool for each host is more than that.
+    "finds too few connections left": Bad(
+        r"db1 has 1\d\d connections left, but this run may open 210 more",
+        {"app_database_host": "db1", "app_database_connections": 70},
+    ),
     "lacks a secret": Bad(
         r"app_secrets cannot be evaluated: .*'vault_nowhere' is undefined",
         {"app_secrets": {"DATABASE_URL": "{{ vault_nowhere }}"}},
@@ -122,6 +126,10 @@ BAD = {
 def served_users(service: Service, since: float) -> dict[str, list[str]]:
     """The slots of each host whose instances have answered users since then."""
     return on_each(service.addresses, lambda host: service.on(host, SERVED.format(since=since)).split())
+
+
+def never_ready_on(host: str) -> dict[str, str]:
+    return {"FAULT": f"{{{{ 'never_ready' if inventory_hostname == '{host}' else 'none' }}}}"}
 
 
 @pytest.fixture(autouse=True)
@@ -188,12 +196,52 @@ def test_what_one_host_refuses_gets_no_users_on_the_others(
     notes: Service, load: Callable[..., Load], nobody_noticed: Callable[..., None]
 ) -> None:
     before, last = notes.states(), max(notes.addresses)
-    faults = {"FAULT": f"{{{{ 'never_ready' if inventory_hostname == '{last}' else 'none' }}}}"}
     users = load(notes, "--connections", "8", "--rate", "60")
-    done = notes.roll(app_version="1.1.0", app_batches=["100%"], app_environment=faults)
+    done = notes.roll(app_version="1.1.0", app_batches=["100%"], app_environment=never_ready_on(last))
     report = users.end()
     assert done.status > 0
     assert f"{last}: FAILED: not healthy" in done.screen, done.output
     assert notes.states() == before
     nobody_noticed(report, at_least=60)
     assert set(report["by_version"]) == {"1.0.0"}
+
+
+# Why nobody goes back unasked, and what the playbook rollback wants to be told then.
+FREEZING: dict[str, tuple[dict[str, Any], bool]] = {
+    "app_on_failure": ({"app_on_failure": "freeze"}, False),
+    "app_irreversible": ({"app_on_failure": "rollback", "app_irreversible": True}, True),
+}
+
+
+@pytest.mark.parametrize("why", FREEZING)
+def test_a_fleet_is_left_as_it_is_until_somebody_goes_back(
+    why: str, notes: Service, strict: Callable[..., Load], nobody_noticed: Callable[..., None]
+) -> None:
+    settings, wants_name = FREEZING[why]
+    first, *_others, last = sorted(notes.addresses)
+    before = {host: notes.summary(host) for host in notes.addresses}
+    old = before[first]["current"]
+    users = strict(notes, "--verify")
+    done = notes.roll(app_version="1.1.0", app_environment=never_ready_on(last), app_gate_timeout=3, **settings)
+    left = {host: notes.summary(host) for host in notes.addresses}
+
+    assert done.status > 0
+    assert f"{last}: not healthy" in done.screen, done.output
+    assert "was not kept, and every host is left as it is" in done.screen
+    assert re.search(rf"{first} serves 1\.1\.0-\w+ \(\w+\), {old} runs in \w+;", done.screen), done.output
+    assert re.search(rf"{last} serves {old} \(\w+\), 1\.1\.0-\w+ runs in \w+;", done.screen), done.output
+    assert notes.versions() == {host: "1.1.0" if host == first else "1.0.0" for host in notes.addresses}
+    assert {(seen["current"], seen["processes"], seen["lease"]) for seen in left.values()} == {(old, 2, False)}
+
+    if wants_name:
+        refused = notes.play("playbooks/rollback.yml", **settings)
+        assert refused.status > 0
+        assert "notes has app_irreversible" in refused.screen, refused.output
+        settings = settings | {"app_rollback_to": old}
+    back = notes.play("playbooks/rollback.yml", **settings)
+    report = users.end()
+    assert back.status == 0, back.output
+    assert set(notes.versions().values()) == {"1.0.0"}
+    assert {host: notes.summary(host)["current"] for host in notes.addresses} == dict.fromkeys(notes.addresses, old)
+    assert {(seen["processes"], seen["lease"]) for seen in map(notes.summary, notes.addresses)} == {(1, False)}
+    nobody_noticed(report)
