@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import fleet
 import pytest
 from load import Load
 from trial import Play, Service
@@ -105,4 +106,45 @@ def test_killed_at_any_moment_the_next_run_finishes(
         releases.add(release_id)
         assert set(notes.versions().values()) == {release(number)["app_version"]}
     assert len(releases) == len(tried)
+    nobody_noticed(users.end())
+
+
+# What a later run is asked for, when a rollout from 100 to 101 was left half-way.
+LATER = {"finishes": 101, "undoes": 100}
+
+
+@pytest.mark.parametrize("deed", LATER)
+def test_the_lease_of_another_machine_is_waited_for_and_then_the_next_run(
+    deed: str, notes: Service, load: Callable[..., Load], nobody_noticed: Callable[..., None]
+) -> None:
+    """Nobody else can tell whether its process has ended."""
+    wanted = release(LATER[deed])
+    done = notes.roll(**release(100))
+    assert done.status == 0, done.output
+    users = load(notes, "--connections", "8", "--rate", "60")
+    play = begin(notes, 101)
+    assert any(moment.endswith("shift | Examine it with traffic") for moment in moments(play))
+    play.kill()
+    assert sorted(notes.versions().values()) == ["1.0.0", "1.0.0", "1.1.0"]
+    leases = {host: notes.lease(host) for host in notes.addresses}
+    leases = {host: lease | {"process": "elsewhere pid:[1] 1 1"} for host, lease in leases.items()}
+    for host, lease in leases.items():
+        notes.write_lease(host, lease)
+
+    before = notes.states()
+    early = notes.roll(**wanted)
+    assert early.status > 0
+    (holder,) = {f"rollout {lease['rollout']} of {lease['owner']}" for lease in leases.values()}
+    assert f"another rollout is at work: {holder}" in early.screen, early.output
+    assert notes.states() == before
+
+    ends = {host: notes.time(host) + 2 for host in leases}
+    for host, lease in leases.items():
+        notes.write_lease(host, lease | {"expires": ends[host]})
+    fleet.wait_for("the lease to be over", lambda: all(notes.time(host) > end for host, end in ends.items()))
+    done = notes.roll(**wanted)
+    assert done.status == 0, done.output
+    (release_id,) = {settled(notes.summary(host)) for host in notes.addresses}
+    assert release_id.startswith(wanted["app_version"])
+    assert set(notes.versions().values()) == {wanted["app_version"]}
     nobody_noticed(users.end())
