@@ -51,19 +51,24 @@ class Client(threading.Thread):
 
 
 def noticed(clients: list[Client], *command: str) -> dict[str, float]:
-    """What the clients saw of a command, and for how long it says that nobody was let in."""
+    """What the clients saw of a command, and what it says of itself.
+
+    `outside` is what somebody sees who waits for the command. On a host that is busy most of it is the start of Python.
+    """
     for client in clients:
         client.bad.clear()
     began = time.monotonic()
-    said = subprocess.run(command, check=True, capture_output=True, cwd="/").stdout
+    output = subprocess.run(command, check=True, capture_output=True, cwd="/").stdout
     ended = time.monotonic()
+    said = json.loads(output) if command[0] == "evenkeel-backup" else {}
+    itself = [*said.get("restored", []), *said.get("undone", [])]
     time.sleep(0.5)
     cut = [at for client in clients for at in client.bad]
     return {
         "failures": max(len(client.bad) for client in clients),
         "gap": max(client.gap(min(cut) - 0.5, max(cut) + 0.5) for client in clients) if cut else 0,
-        "seconds": ended - began,
-        "switched": json.loads(said)["restored"][0]["switched"] if "restore" in command else 0,
+        "outside": ended - began,
+        **{name: one[name] for one in itself for name in ("switched", "seconds") if name in one},
     }
 
 
@@ -76,11 +81,9 @@ def main() -> None:
         client.start()
     while not all(client.good for client in clients):
         time.sleep(0.05)
-    # To log in anew takes its time too, and so does the program's start, more of it on a host that is busy: neither is
-    # the switch's.
+    # To log in anew takes its time too, more of it on a host that is busy: that is not the switch's.
     ends = [noticed(clients, "runuser", "-u", "postgres", "--", "psql", "-Xqc", END_ALL) for _number in range(3)]
     usual = max(seen["gap"] for seen in ends)
-    start = noticed(clients, "evenkeel-backup", "list")["seconds"]
     found = {
         action: noticed(clients, "evenkeel-backup", action, "database/notes", confirm) for action in ("restore", "undo")
     }
@@ -93,14 +96,12 @@ def main() -> None:
         for action, figures in found.items()
         if figures["failures"] > MOST_FAILURES
         or figures["gap"] > LONGEST_SWITCH + usual
-        or not 0 <= figures["switched"] <= LONGEST_SWITCH
+        or not 0 < figures["switched"] <= LONGEST_SWITCH
     ]
-    if not found["restore"]["switched"]:
-        problems.append("the restore does not say how long its switch took")
-    if found["undo"]["seconds"] > LONGEST_UNDO + start:
+    if found["undo"]["seconds"] > LONGEST_UNDO:
         problems.append("the undo took too long")
     answers = sum(len(client.good) for client in clients)
-    print(json.dumps({**found, "usual": usual, "start": start, "answers": answers, "problems": problems}))
+    print(json.dumps({**found, "usual": usual, "answers": answers, "problems": problems}))
     sys.exit(bool(problems))
 
 

@@ -233,7 +233,7 @@ def restores(name: str) -> t.Any:
 def undo(settings: Settings, given: argparse.Namespace) -> int:
     names = confirmed(settings, given)
     with job.lock(settings, "restore", wait=False):
-        print(json.dumps({"aside": [restores(name).undo(settings, name, job.say) for name in names]}))
+        print(json.dumps({"undone": [restores(name).undo(settings, name, job.say) for name in names]}))
     return 0
 
 

@@ -18,7 +18,7 @@ from evenkeel_backup import backup, manifest, postgres, repository, restore_data
 from evenkeel_backup.manifest import Manifest
 from evenkeel_backup.outcome import BackupError, SpaceError
 from evenkeel_backup.remote import Remote
-from evenkeel_backup.restore_report import Report, Restore, Step
+from evenkeel_backup.restore_report import Report, Restore, Step, Undone
 from evenkeel_backup.runs import INFO, WARNING, Say
 from evenkeel_backup.settings import Settings
 
@@ -153,13 +153,15 @@ def beside(name: str) -> t.Any:
     return restore_database if sets.kind(name)[0] == "database" else restore_directory
 
 
-def undo(settings: Settings, name: str, say: Say) -> list[str]:
+def undo(settings: Settings, name: str, say: Say) -> dict[str, t.Any]:
     """What was set aside last is live again; what was live stands aside."""
-    now_aside: list[str] = beside(name).undo(settings, name)
-    if not now_aside:
+    began = time.monotonic()
+    undone: Undone = beside(name).undo(settings, name)
+    undone.seconds = round(time.monotonic() - began, 3)
+    if not undone.aside:
         raise BackupError(f"{name}: nothing stands aside, so there is nothing to go back to")
-    say(WARNING, f"{name}: went back; what was live stands aside as {', '.join(now_aside)}")
-    return now_aside
+    say(WARNING, f"{name}: went back; what was live stands aside as {', '.join(undone.aside)}")
+    return asdict(undone)
 
 
 def discard(settings: Settings, name: str, say: Say) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from evenkeel_backup import cluster, commands, exchange, manifest, pgbackrest, postgres, repository, sql, wal
 from evenkeel_backup.outcome import BackupError, DamagedError, SpaceError
 from evenkeel_backup.restore import MARGIN
-from evenkeel_backup.restore_report import Report
+from evenkeel_backup.restore_report import Report, Undone
 from evenkeel_backup.runs import INFO, WARNING, Say
 from evenkeel_backup.settings import CLUSTER, Settings
 from evenkeel_backup.wal import Target
@@ -273,8 +273,9 @@ def run(
 # ---- afterwards
 
 
-def undo(settings: Settings, name: str, say: Say) -> list[str]:
+def undo(settings: Settings, name: str, say: Say) -> dict[str, t.Any]:
     """What was set aside last is live again; what was live stands aside."""
+    began = time.monotonic()
     data = postgres.declared(settings.postgres_port).data
     aside = exchange.beside([data], "restore")
     if not aside:
@@ -284,7 +285,7 @@ def undo(settings: Settings, name: str, say: Say) -> list[str]:
     exchange.apart(NAME, [data], aside[-1].name.rpartition("-")[2], unit(settings))
     recovered(settings)
     say(WARNING, f"{name}: went back; what was live stands aside as {aside[-1]}")
-    return [str(aside[-1])]
+    return asdict(Undone(name, [str(aside[-1])], seconds=round(time.monotonic() - began, 3)))
 
 
 def discard(settings: Settings, name: str, say: Say) -> list[str]:

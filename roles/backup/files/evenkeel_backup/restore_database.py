@@ -11,7 +11,7 @@ from pathlib import Path
 
 from evenkeel_backup import manifest, postgres, sets, sql
 from evenkeel_backup.outcome import BackupError, DamagedError
-from evenkeel_backup.restore_report import Restore
+from evenkeel_backup.restore_report import Restore, Undone
 from evenkeel_backup.settings import Settings
 
 SWITCHES = 3  # attempts
@@ -91,32 +91,33 @@ def probe(restore: Restore) -> None:
             raise DamagedError(f"after the switch {restore.what} lacks tables: {', '.join(sorted(lacking))}")
     except BackupError:
         if restore.report.aside:
-            take_back(restore.settings, restore.name, restore.report.aside[0])
+            take_back(server, restore.name, restore.report.aside[0])
         raise
 
 
-def take_back(settings: Settings, name: str, aside: str) -> list[str]:
+def take_back(server: postgres.Server, name: str, aside: str) -> Undone:
     """Back to the database that stands aside; the restored one steps aside in turn."""
-    server, live_name = postgres.running(settings.postgres_port), sets.kind(name)[1]
+    live_name = sets.kind(name)[1]
     away = sql.beside(live_name, "old", manifest.stamp(time.time()))
-    rename(server, live_name, away if server.has(live_name) else "", aside, "")
-    return [away]
+    switched = rename(server, live_name, away if server.has(live_name) else "", aside, "")
+    return Undone(name, [away], switched)
 
 
-def standing_aside(settings: Settings, name: str) -> list[str]:
+def standing_aside(server: postgres.Server, name: str) -> list[str]:
     """The databases that restores have set aside, oldest first."""
     ours = re.compile(re.escape(sets.kind(name)[1]) + r"__old_\d{8}t\d{6}z")
-    names = postgres.running(settings.postgres_port).ask("SELECT datname FROM pg_database;")
-    return sorted(found for found in names if ours.fullmatch(found))
+    return sorted(found for found in server.ask("SELECT datname FROM pg_database;") if ours.fullmatch(found))
 
 
-def undo(settings: Settings, name: str) -> list[str]:
-    aside = standing_aside(settings, name)
-    return take_back(settings, name, aside[-1]) if aside else []
+def undo(settings: Settings, name: str) -> Undone:
+    server = postgres.running(settings.postgres_port)
+    aside = standing_aside(server, name)
+    return take_back(server, name, aside[-1]) if aside else Undone(name)
 
 
 def discard(settings: Settings, name: str) -> list[str]:
-    gone = standing_aside(settings, name)
+    server = postgres.running(settings.postgres_port)
+    gone = standing_aside(server, name)
     for one in gone:
-        postgres.running(settings.postgres_port).ask(f"{sql.terminate(one)}\nDROP DATABASE {sql.identifier(one)};")
+        server.ask(f"{sql.terminate(one)}\nDROP DATABASE {sql.identifier(one)};")
     return gone

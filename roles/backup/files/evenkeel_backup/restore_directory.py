@@ -12,7 +12,7 @@ from pathlib import Path
 
 from evenkeel_backup import commands, exchange, files, redis, sets
 from evenkeel_backup.outcome import BackupError
-from evenkeel_backup.restore_report import Restore
+from evenkeel_backup.restore_report import Restore, Undone
 from evenkeel_backup.runs import WARNING
 from evenkeel_backup.settings import Files, Settings
 
@@ -151,20 +151,20 @@ def switch_files(restore: Restore) -> None:
 # ---- afterwards
 
 
-def undo(settings: Settings, name: str) -> list[str]:
+def undo(settings: Settings, name: str) -> Undone:
     paths = declared(settings, name)
     aside = exchange.beside(paths, "restore")
     if not aside:
-        return []
+        return Undone(name)
     stamp = aside[-1].name.rpartition("-")[2]
     paths = [path for path in paths if exchange.aside(path, stamp) in aside]
     if name == "redis":
         if exchange.is_nothing(aside[-1]):
-            return []
+            return Undone(name)
         exchange.apart("redis", paths, stamp, redis.UNIT)
     else:
         exchange.apart("files", paths, stamp)
-    return stands_aside(paths, stamp)
+    return Undone(name, stands_aside(paths, stamp))
 
 
 def discard(settings: Settings, name: str) -> list[str]:

@@ -34,6 +34,16 @@ class Report:
 
 
 @dataclass
+class Undone:
+    """How a restore was taken back; nothing stands aside where there was nothing to go back to."""
+
+    set: str
+    aside: list[str] = field(default_factory=list)
+    switched: float = 0  # as above
+    seconds: float = 0  # from the question what stands aside until it is live
+
+
+@dataclass
 class Restore:
     settings: Settings
     name: str

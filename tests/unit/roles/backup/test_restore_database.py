@@ -8,7 +8,7 @@ import typing as t
 from pathlib import Path
 
 import pytest
-from evenkeel_backup import manifest, outcome, postgres, restore_database, schedule, settings
+from evenkeel_backup import manifest, outcome, postgres, restore, restore_database, schedule, settings
 from evenkeel_backup.restore_report import Report, Restore
 
 ROWS = {"public.notes": 2, "public.users": 1}
@@ -20,6 +20,7 @@ class FakeServer:
     def __init__(self, counts: dict[str, int], tables: set[str], statistics: bool = True) -> None:
         self._counts, self._tables, self._statistics = counts, tables, statistics
         self.ran: list[str] = []
+        self.databases: list[str] = []
 
     def run(self, name: str, *_words: str) -> str:
         if not self._statistics:
@@ -37,7 +38,7 @@ class FakeServer:
 
     def ask(self, script: str) -> list[str]:
         self.ran.append(script)
-        return ["0.015"]
+        return self.databases if script == "SELECT datname FROM pg_database;" else ["0.015"]
 
 
 @pytest.fixture
@@ -79,6 +80,15 @@ def test_nothing_is_switched_to_that_is_not_whole(
 ) -> None:
     with pytest.raises(outcome.BackupError, match=wrong):
         restore_database.examine(begun(server))
+
+
+def test_how_long_it_took_to_go_back_is_told(begun: t.Callable[[FakeServer], Restore]) -> None:
+    server = FakeServer(ROWS, set(ROWS))
+    server.databases = ["notes", "notes__old_19700101t000000z", "notes__old_19690101t000000z", "notes__old"]
+    undone = restore.undo(begun(server).settings, "database/notes", lambda _priority, _said: None)
+    assert "notes__old_19700101t000000z" in server.ran[-1]
+    assert (undone["set"], undone["switched"], len(undone["aside"])) == ("database/notes", 0.015, 1)
+    assert 0 <= undone["seconds"] < 1
 
 
 def test_what_answers_after_the_switch_stays(begun: t.Callable[[FakeServer], Restore]) -> None:
