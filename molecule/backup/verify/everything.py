@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, "/usr/local/lib/evenkeel-backup/current")
 
-from evenkeel_backup import postgres, redis
+from evenkeel_backup import commands, postgres, redis
 
 UPLOADS = Path("/srv/uploads")
 SERVER = postgres.running(5432)
@@ -26,7 +25,7 @@ def in_redis(*words: str) -> str:
 def lose() -> None:
     SERVER.ask("DROP DATABASE notes WITH (FORCE);\nCREATE DATABASE notes OWNER notes;")
     in_redis("FLUSHALL")
-    shutil.rmtree(UPLOADS)
+    commands.remove(UPLOADS)
 
 
 def find() -> None:

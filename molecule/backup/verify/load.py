@@ -94,11 +94,11 @@ def main() -> None:
     problems = [
         f"{action}: {figures}"
         for action, figures in found.items()
-        if figures["failures"] > MOST_FAILURES
-        or figures["gap"] > LONGEST_SWITCH + usual
-        or not 0 < figures["switched"] <= LONGEST_SWITCH
+        if figures["failures"] > MOST_FAILURES or figures["gap"] > LONGEST_SWITCH + usual
     ]
-    if found["undo"]["seconds"] > LONGEST_UNDO:
+    if not 0 < found["restore"]["switched"] <= LONGEST_SWITCH:
+        problems.append("the restore took too long to switch")
+    if not 0 < found["undo"]["switched"] <= found["undo"]["seconds"] <= LONGEST_UNDO:
         problems.append("the undo took too long")
     answers = sum(len(client.good) for client in clients)
     print(json.dumps({**found, "usual": usual, "answers": answers, "problems": problems}))

@@ -23,6 +23,8 @@ DATA = Path(f"/var/lib/{USER}")
 PEERS = "replication.conf"  # in DATA, of a server with peers: its configuration of who copies whom
 UNIT = f"{USER}-server"
 SECONDS_TO_LOAD = 600
+MARK_BYTES = 40
+MARK = re.compile(rb"[0-9a-f]{40}")
 
 
 def login() -> tuple[list[str], dict[str, str]]:
@@ -56,6 +58,19 @@ def dump(made: Path, most_bytes: int) -> dict[str, t.Any]:
         commands.run(commands.limited([*words, "--rdb", "-"], most_bytes), USER, stdout=file, environment=environment)
     keys, expiring = read(made)
     return {"taken": taken, "keys": keys, "expiring": expiring}
+
+
+def cut_off_mark(path: Path) -> None:
+    """A server that sends its snapshot from memory ends it with a mark, which redis-cli writes down with the rest.
+
+    Nobody minds but a server that takes the snapshot for the beginning of its log of writes: it would go on reading
+    there. A snapshot itself ends with a byte that no mark has, and eight more.
+    """
+    with path.open("r+b") as file:
+        size = file.seek(0, 2)
+        file.seek(max(0, size - MARK_BYTES))
+        if MARK.fullmatch(file.read()):
+            file.truncate(size - MARK_BYTES)
 
 
 def read(made: Path) -> tuple[int, int]:

@@ -70,6 +70,7 @@ def load_redis(restore: Restore) -> None:
     # With appendonly Redis reads nothing but this log, whose base may be a snapshot.
     base = "appendonly.aof.1.base.rdb"
     shutil.copyfile(restore.place / redis.NAME, log / base)
+    redis.cut_off_mark(log / base)
     (log / "appendonly.aof.manifest").write_text(f"file {base} seq 1 type b\n", encoding="ascii")
     shutil.copyfile(restore.place / redis.NAME, made / redis.NAME)
     own(made, log, *log.iterdir(), made / redis.NAME)

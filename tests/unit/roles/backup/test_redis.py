@@ -31,3 +31,14 @@ def test_the_way_in(
     monkeypatch.setattr(redis, "CONFIG", tmp_path / "redis.conf")
     redis.CONFIG.write_text(text + "\n")
     assert redis.login() == ([*CLI, *words], {"REDISCLI_AUTH": password} if password else {})
+
+
+@pytest.mark.parametrize(
+    "snapshot", [b"REDIS0010 keys \xff" + b"checksum", b"REDIS0010 keys \xff" + b"0123abcd", b"\xff12345678"]
+)
+def test_what_is_sent_behind_a_snapshot_is_cut_off_and_nothing_else(tmp_path: Path, snapshot: bytes) -> None:
+    path = tmp_path / redis.NAME
+    for mark in (b"", b"0123456789abcdef0123456789abcdef01234567"):
+        path.write_bytes(snapshot + mark)
+        redis.cut_off_mark(path)
+        assert path.read_bytes() == snapshot
