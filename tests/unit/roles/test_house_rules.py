@@ -139,6 +139,13 @@ def test_there_is_an_entry_point_that_only_checks(role: str) -> None:
 
 
 @pytest.mark.parametrize("role", NAMES)
+def test_directives_of_units_are_examined(role: str) -> None:
+    checks = [task.get("evenkeel.fleet.check_settings", {}) for task in tasks(load(ROLES / role / "tasks/check.yml"))]
+    examined = {path.partition(".")[0] for check in checks for path in check.get("units", [])}
+    assert examined == {name for name in options(role) if name.endswith(("_unit", "_units"))}
+
+
+@pytest.mark.parametrize("role", NAMES)
 def test_every_entry_point_has_its_tasks(role: str) -> None:
     assert [name for name in entry_points(role) if not (ROLES / role / f"tasks/{name}.yml").exists()] == []
 
