@@ -103,6 +103,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils import (
     _state,
     _systemd,
 )
+from ansible_collections.evenkeel.fleet.plugins.module_utils._answer import ending_of
 from ansible_collections.evenkeel.fleet.plugins.module_utils._arguments import PORTS, ROLLOUT, SERVICE
 from ansible_collections.evenkeel.fleet.plugins.module_utils._drain import wait_until_drained
 from ansible_collections.evenkeel.fleet.plugins.module_utils._layout import Layout
@@ -144,7 +145,13 @@ def start(layout: Layout, slot: str, release: str) -> None:
     _files.replace_link(layout.enabled_link(slot), f"../{unit}")
     _systemd.daemon_reload()
     _systemd.forget_failure(unit)
-    _systemd.start(unit)
+    try:
+        _systemd.start(unit)
+    except OSError as exc:
+        # systemctl itself says no more than that it failed.
+        if ending := ending_of(_systemd.journal(unit, JOURNAL_LINES)):
+            raise OSError(f"{unit} did not stay up: {ending}") from exc
+        raise
 
 
 def drain_and_stop(layout: Layout, slot: str, ports: t.Sequence[Ports], timeout: int) -> dict[str, t.Any]:

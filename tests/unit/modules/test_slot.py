@@ -55,6 +55,7 @@ class Systemd:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.running: set[str] = set()
+        self.broken: set[str] = set()
         self.asked: list[str] = []
 
     def run(self, verb: str, *arguments: str) -> str:
@@ -64,6 +65,8 @@ class Systemd:
             return "\n".join(f"ActiveState={state}\nNRestarts=0\n" for state in states)
         self.asked.append(" ".join((verb, *units)))
         for unit in units:
+            if verb == "start" and unit in self.broken:
+                raise OSError(f"systemctl start -- {unit} failed: Job for {unit} failed.")
             if verb == "stop" and not os.path.lexists(f"{self.layout.root}/units/{unit}"):
                 raise OSError(f"systemctl stop -- {unit} failed: Unit {unit} not loaded.")
         return ""
@@ -128,9 +131,12 @@ def test_an_instance_is_stopped_before_its_unit_goes(run: t.Any, layout: LayoutH
     assert systemd.asked == ["stop notes@blue.service", "forget notes@blue.service", "daemon-reload"]
 
 
-def stage(layout: Layout, release: str) -> Path:
+def stage(layout: Layout, release: str, *files: str) -> Path:
+    """Stage a release of these files; one of none is not whole."""
     folder = Path(layout.release(release))
     (folder / "blue").mkdir(parents=True)
+    for name in files:
+        (folder / name).touch()
     said = {"ports": [{"public": 3, "blue": 8, "green": 9}], "tree": _installed.tree(str(folder)) or {"a": []}}
     (folder / "release.json").write_text(json.dumps(said))
     return folder
@@ -199,3 +205,27 @@ def test_bad_arguments(run: t.Any, arguments: dict[str, t.Any], complaint: str) 
     result = run(slot, **{"service": "notes", "slot": "blue", "ports": PORTS, **arguments})
     assert result["failed"]
     assert complaint in result["msg"]
+
+
+ENDED = ["notes is crashing", "notes@blue.service: Main process exited, code=exited, status=1/FAILURE"]
+
+
+@pytest.mark.usefixtures("switch")
+@pytest.mark.parametrize(
+    ("journal", "said"),
+    [
+        (ENDED, "notes@blue.service did not stay up: it exited with 1/FAILURE and said last: notes is crashing"),
+        ([], "systemctl start -- notes@blue.service failed: Job for notes@blue.service failed."),
+    ],
+    ids=["known", "not known"],
+)
+def test_how_a_program_ended_says_more_than_that_its_unit_did_not_start(
+    run: t.Any, layout: LayoutHere, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, journal: list[str], said: str
+) -> None:
+    stage(layout, OTHER, "notes")
+    for link in (layout.slot("blue"), layout.enabled_link("blue")):
+        Path(link).parent.mkdir(parents=True, exist_ok=True)
+    systemd.broken = {"notes@blue.service"}
+    monkeypatch.setattr(_systemd, "journal", lambda *_arguments: journal)
+    result = run(slot, **{**STOPPED, "state": "started", "release": OTHER})
+    assert (result["failed"], result["msg"], result["journal"]) == (True, said, journal)
