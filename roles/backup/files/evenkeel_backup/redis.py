@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shutil
 import subprocess
@@ -73,6 +74,19 @@ def cut_off_mark(path: Path) -> None:
             file.truncate(size - MARK_BYTES)
 
 
+def begin_log(directory: Path) -> list[Path]:
+    """Have the snapshot in a data directory begin a log of writes too, and nothing else is read by a server that logs.
+
+    Gives what was made. Servers replace both files and never write into them, so they may be one.
+    """
+    log = directory / "appendonlydir"
+    log.mkdir()
+    cut_off_mark(directory / NAME)
+    os.link(directory / NAME, base := log / "appendonly.aof.1.base.rdb")
+    (names := log / "appendonly.aof.manifest").write_text(f"file {base.name} seq 1 type b\n", encoding="ascii")
+    return [log, base, names]
+
+
 def read(made: Path) -> tuple[int, int]:
     """Check the sums inside, and count: keys, and those of them that end by themselves."""
     path = made / NAME
@@ -96,7 +110,12 @@ def count_in(said: str, what: str) -> int:
 
 @contextlib.contextmanager
 def throwaway(place: Path) -> t.Iterator[list[str]]:
-    """A server of its own with the snapshot that lies in `place`; gives the words to ask it."""
+    """A server of its own with the snapshot that lies in `place`; gives the words to ask it.
+
+    It logs its writes, whether the real one does or not: of the two it is the one that refuses more.
+    """
+    for made in begin_log(place):
+        shutil.chown(made, USER, USER)
     socket = place / "socket"
     # It needs as much memory as the real one; should that be too much, it is the one to go.
     command = [
@@ -113,24 +132,23 @@ def throwaway(place: Path) -> t.Iterator[list[str]]:
         "--dbfilename",
         NAME,
     ]
-    command += ["--save", "", "--appendonly", "no"]
-    server = subprocess.Popen(
+    command += ["--save", "", "--appendonly", "yes"]
+    ask = [f"{USER}-cli", "-s", str(socket)]
+    with subprocess.Popen(
         command, cwd="/", env=commands.ENVIRONMENT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, **commands.identity(USER),
-    )  # fmt: skip
-    ask = [f"{USER}-cli", "-s", str(socket)]
-    try:
-        deadline = time.monotonic() + SECONDS_TO_LOAD
-        while commands.run([*ask, "PING"], USER, accept=(0, 1)).strip() != "PONG":
-            if server.poll() is not None or time.monotonic() > deadline:
-                server.kill()
-                said = server.communicate()[0].decode(errors="replace")
-                raise BackupError(f"a throwaway Redis did not load the snapshot: {said[-commands.LONGEST_MESSAGE :]}")
-            time.sleep(0.1)
-        yield ask
-    finally:
-        server.kill()
-        server.communicate()
+    ) as server:  # fmt: skip
+        try:
+            deadline = time.monotonic() + SECONDS_TO_LOAD
+            while commands.run([*ask, "PING"], USER, accept=(0, 1)).strip() != "PONG":
+                if server.poll() is not None or time.monotonic() > deadline:
+                    server.kill()
+                    said = server.communicate()[0].decode(errors="replace")[-commands.LONGEST_MESSAGE :]
+                    raise BackupError(f"a throwaway Redis did not load the snapshot: {said}")
+                time.sleep(0.1)
+            yield ask
+        finally:
+            server.kill()
 
 
 def keys_of(ask: t.Sequence[str]) -> int:

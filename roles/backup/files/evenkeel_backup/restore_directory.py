@@ -65,15 +65,9 @@ def refuse_copy(role: str) -> None:
 def load_redis(restore: Restore) -> None:
     """A data directory from which Redis starts with the backup's keys, whether it logs every write or not."""
     made = exchange.new(redis.DATA, restore.stamp)
-    log = made / "appendonlydir"
-    log.mkdir(parents=True)
-    # With appendonly Redis reads nothing but this log, whose base may be a snapshot.
-    base = "appendonly.aof.1.base.rdb"
-    shutil.copyfile(restore.place / redis.NAME, log / base)
-    redis.cut_off_mark(log / base)
-    (log / "appendonly.aof.manifest").write_text(f"file {base} seq 1 type b\n", encoding="ascii")
+    made.mkdir(parents=True)
     shutil.copyfile(restore.place / redis.NAME, made / redis.NAME)
-    own(made, log, *log.iterdir(), made / redis.NAME)
+    own(made, made / redis.NAME, *redis.begin_log(made))
 
 
 def own(*paths: Path) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from evenkeel_backup import redis
+from evenkeel_backup import commands, outcome, redis
 
 CLI = ["redis-cli", "--no-auth-warning"]
 
@@ -42,3 +42,20 @@ def test_what_is_sent_behind_a_snapshot_is_cut_off_and_nothing_else(tmp_path: Pa
         path.write_bytes(snapshot + mark)
         redis.cut_off_mark(path)
         assert path.read_bytes() == snapshot
+
+
+def program(directory: Path, name: str, script: str) -> None:
+    path = directory / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def test_what_a_server_says_that_refuses_a_snapshot_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path, "choom", "echo Bad file format; exit 1")
+    program(tmp_path, "redis-cli", "exit 1")
+    (tmp_path / redis.NAME).write_bytes(b"REDIS0010")
+    monkeypatch.setattr(commands, "ENVIRONMENT", {"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    monkeypatch.setattr(commands, "identity", lambda _user: {})
+    monkeypatch.setattr(redis.shutil, "chown", lambda *_arguments: None)
+    with pytest.raises(outcome.BackupError, match="did not load the snapshot: Bad file"), redis.throwaway(tmp_path):
+        pass
