@@ -14,7 +14,10 @@ class DriverMissingError(Exception):
 
 
 def first_row(arguments: t.Mapping[str, t.Any], query: str, timeout: float) -> t.Sequence[t.Any] | None:
-    """The first row that a query gives, if any. It may only read. Raises DriverMissingError or OSError."""
+    """The first row that a query gives, if any. It may only read.
+
+    Raises DriverMissingError, TimeoutError or OSError.
+    """
     try:
         psycopg2: t.Any = importlib.import_module("psycopg2")
     except ImportError as exc:
@@ -35,5 +38,7 @@ def first_row(arguments: t.Mapping[str, t.Any], query: str, timeout: float) -> t
                 return t.cast("t.Sequence[t.Any] | None", cursor.fetchone())
         finally:
             connection.close()
+    except psycopg2.extensions.QueryCanceledError as exc:
+        raise TimeoutError(f"gave no answer within {timeout} s") from exc
     except psycopg2.Error as exc:
         raise OSError(" ".join(str(exc).split())) from exc

@@ -202,6 +202,8 @@ def _postgres_of(options: Options, _base_url: str | None) -> Probe:
         except _postgres.DriverMissingError as exc:
             text = f"{name} cannot be asked: {exc}"
             return Answer(False, text, final=True, expected="psycopg2", got="no such library")
+        except TimeoutError:
+            raise
         except OSError as exc:
             # What the driver says may quote what it was given.
             said = str(exc).replace(options["password"], "********") if options["password"] else str(exc)
