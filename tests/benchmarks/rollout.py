@@ -1,5 +1,7 @@
 """Measure rollouts on fleets of containers: rollout.py [--hosts 3 10 30] boots each fleet in turn and prints a line.
 
+Gates ask for the health that role app asks for by default; `--gate 1` asks for 1 s instead.
+
 It ends with what is beyond its target, if anything is, and with 1 then.
 """
 
@@ -24,7 +26,7 @@ from trial import TASK_BY_TASK, Run, Service
 
 NAME = f"{os.environ.get('FLEET_PREFIX', 'evenkeel')}-benchmark"
 PORT = 8000
-GATE, BAKE = 1, 1
+DEFAULTS = Path("roles/app/defaults/main.yml")
 LIMIT = 1200  # seconds that no run of a playbook takes
 
 NOTES = {
@@ -34,12 +36,9 @@ NOTES = {
     "app_artifact_sha256": "{{ fleet_checksums['notes-' ~ app_version ~ '.tar.gz'] }}",
     "app_port": PORT,
     "app_version_path": "/version",
-    "app_gate_successes": 2,
-    "app_gate_interval": 0.2,
-    "app_gate_min_healthy": GATE,
-    "app_gate_timeout": 30,
-    "app_bake_min_healthy": BAKE,
 }
+# Two gates of a batch, before and after users have the release, and for how many seconds each wants it healthy.
+GATES = ("app_gate_min_healthy", "app_bake_min_healthy")
 
 COLUMNS = {
     "hosts": "{:.0f}",
@@ -63,7 +62,7 @@ TARGETS_OF_FEW = {"overhead s": 3.0, "undo s": 5.0}
 UPDATES_OF_FEW = 4.0
 
 
-def describe(directory: Path, hosts: int) -> None:
+def describe(directory: Path, hosts: int, gates: Mapping[str, float]) -> None:
     """A fleet of so many app hosts and nothing else, of both Debian releases in turn."""
     names = [f"app{number}" for number in range(1, hosts + 1)]
     images = {name: {"fleet_image": ("bookworm", "trixie")[number % 2]} for number, name in enumerate(names)}
@@ -71,7 +70,7 @@ def describe(directory: Path, hosts: int) -> None:
     inventory = {"all": {"hosts": images, "children": {"app": {"children": {"notes": notes}}}}}
     (directory / "group_vars").mkdir(parents=True)
     (directory / "hosts.yml").write_text(yaml.safe_dump(inventory, sort_keys=False))
-    (directory / "group_vars/notes.yml").write_text(yaml.safe_dump(NOTES, sort_keys=False))
+    (directory / "group_vars/notes.yml").write_text(yaml.safe_dump({**NOTES, **gates}, sort_keys=False))
 
 
 def roll(service: Service, reports: Path, **settings: Any) -> tuple[Run, dict[str, Any]]:
@@ -104,8 +103,10 @@ def span(taken: list[dict[str, Any]]) -> tuple[float, float]:
     return min(step["at"] - step["seconds"] for step in taken), max(step["at"] for step in taken)
 
 
-def update_figures(run: Run, ended: float, report: dict[str, Any]) -> dict[str, float]:
-    """Where the time of an update went: before the first batch, in each batch, and after the last one."""
+def update_figures(run: Run, ended: float, report: dict[str, Any], healthy: float) -> dict[str, float]:
+    """Where the time of an update went: before the first batch, in each batch, whose gates want so many seconds of
+    health, and after the last one.
+    """
     shifts = [step for step in steps(report) if "shift | " in step["task"]]
     first, second = (span([step for step in shifts if step["batch"] == batch]) for batch in (1, 2))
     return {
@@ -114,7 +115,7 @@ def update_figures(run: Run, ended: float, report: dict[str, Any]) -> dict[str, 
         "batch 1 s": first[1] - first[0],
         # From the end of the one before, so that what lies between them counts.
         "batch 2 s": second[1] - first[1],
-        "overhead s": (second[1] - first[0]) / 2 - GATE - BAKE,
+        "overhead s": (second[1] - first[0]) / 2 - healthy,
         "after s": ended - second[1],
         "tasks/batch": len(re.findall(r"(?m)^TASK \[.*shift \| ", run.output)) / 2,
     }
@@ -127,9 +128,9 @@ def undo_seconds(report: dict[str, Any]) -> float:
     return max(float(step["at"]) for step in taken if step["step"] == "switch" and step["at"] > failed) - failed
 
 
-def measure(hosts: int, directory: Path) -> dict[str, float]:
+def measure(hosts: int, directory: Path, gates: Mapping[str, float]) -> dict[str, float]:
     service = Service(NAME, "notes", port=0, host_port=PORT)
-    describe(directory / "fleet", hosts)
+    describe(directory / "fleet", hosts, gates)
     reports = directory / "reports"
     reports.mkdir()
     fleet.up(NAME, str(directory / "fleet"), str(service.inventory))
@@ -139,18 +140,19 @@ def measure(hosts: int, directory: Path) -> dict[str, float]:
     run, _report = roll(service, reports)
     wanted("a run with nothing to do", run)
     figures = {"hosts": float(hosts), "nothing s": run.seconds}
-    figures["tasks/host"] = max(float(ok) for ok in re.findall(r"(?m)^app\d+ +: ok=(\d+)", run.output))
+    figures["tasks/host"] = float(max(run.tasks.values()))
 
     before = processor_seconds()
     run, report = roll(service, reports, app_version="1.1.0")
     wanted("the update", run)
-    figures |= update_figures(run, time.time(), report)
+    figures |= update_figures(run, time.time(), report, sum(gates.values()))
     figures["controller s"] = processor_seconds() - before
 
     # The last host refuses it once users have it, on that host as on all others.
     answered = {"url": f"http://127.0.0.1:{PORT}/version", "json": {"version": "1.1.0"}}
     probes = f"{{{{ [{answered}] if inventory_hostname == 'app{hosts}' else [] }}}}"
-    run, report = roll(service, reports, app_version="1.0.0", app_gate_probes=probes, app_gate_timeout=3)
+    short = dict.fromkeys(GATES, 1) | {"app_gate_timeout": 3}
+    run, report = roll(service, reports, app_version="1.0.0", app_gate_probes=probes, **short)
     wanted("the broken update", run, good=False)
     figures["undo s"] = undo_seconds(report)
     versions = set(service.versions().values())
@@ -181,7 +183,11 @@ def row(cells: list[str]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--hosts", type=int, nargs="+", default=[3, 10, 30], help="how many hosts each fleet has")
-    fleets = parser.parse_args().hosts
+    parser.add_argument("--gate", type=float, help="seconds of health that each gate wants; by default the role's")
+    arguments = parser.parse_args()
+    fleets = arguments.hosts
+    defaults = yaml.safe_load(DEFAULTS.read_text())
+    gates = {name: defaults[name] if arguments.gate is None else arguments.gate for name in GATES}
     # Whoever loses patience leaves nothing behind either.
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit("benchmark: told to stop."))
     if min(fleets) < 2 or max(fleets) > 200:
@@ -191,7 +197,7 @@ def main() -> None:
     for hosts in fleets:
         with tempfile.TemporaryDirectory() as directory:
             try:
-                figures = measure(hosts, Path(directory))
+                figures = measure(hosts, Path(directory), gates)
             finally:
                 fleet.down(NAME, str(fleet.CACHE / NAME / "inventory"))
         measured.append(figures)
