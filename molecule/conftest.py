@@ -34,8 +34,8 @@ def load() -> Iterator[Callable[..., Load]]:
     """Puts load on a service; what a test does not end itself ends with it."""
     begun: list[Load] = []
 
-    def begin(service: Service, *options: str) -> Load:
-        begun.append(service.load(*options))
+    def begin(service: Service, *options: str, **where: str) -> Load:
+        begun.append(service.load(*options, **where))
         return begun[-1]
 
     yield begin
@@ -47,7 +47,7 @@ def load() -> Iterator[Callable[..., Load]]:
 def strict(load: Callable[..., Load]) -> Callable[..., Load]:
     """The load of the promise: 32 keep-alive connections, GET and POST, and 8 websockets beside them."""
     promised = ("--connections", "32", "--websockets", "8", "--rate", "300")
-    return lambda service, *options: load(service, *promised, *options)
+    return lambda service, *options, **where: load(service, *promised, *options, **where)
 
 
 @pytest.fixture

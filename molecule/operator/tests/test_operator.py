@@ -17,6 +17,10 @@ from trial import Service
 WITH_APP3 = ("-i", str(Path(__file__).parents[1] / "inventory/with_app3.yml"), "--limit", "all")
 EVERYTHING = "/"
 
+BALANCERS = ("lb1", "lb2")
+# The machine of a test has to bear clients of both.
+USERS = ("--verify", "--rate", "150")
+
 
 def status_of(notes: Service) -> dict[str, str]:
     """The lines of the table by host."""
@@ -33,20 +37,33 @@ def ask(notes: Service, path: str) -> tuple[int, dict[str, str], str]:
         return answer.code, dict(answer.headers), answer.read().decode()
 
 
+def app3(notes: Service) -> str:
+    return fleet.addresses_of(notes.inventory)["app3"]
+
+
 def on_app3(notes: Service, command: str) -> str:
-    return fleet.ssh(notes.fleet, fleet.addresses_of(notes.inventory)["app3"], command)
+    return fleet.ssh(notes.fleet, app3(notes), command)
 
 
-def test_a_new_host_serves_as_soon_as_it_is_listed(notes: Service, load: Callable[..., Load]) -> None:
+def balanced(notes: Service) -> list[str]:
+    """The balancers that send requests to the spare host."""
+    # Only what is in force: the configuration before that stays beside it.
+    spare = f"grep --recursive --fixed-strings 'server {app3(notes)}:' /etc/nginx/evenkeel/current/ || true"
+    addresses = fleet.addresses_of(notes.inventory)
+    return [name for name in BALANCERS if fleet.ssh(notes.fleet, addresses[name], f"sudo {spare}")]
+
+
+def test_a_new_host_serves_as_soon_as_it_is_listed(
+    notes: Service, strict: Callable[..., Load], nobody_noticed: Callable[..., None]
+) -> None:
     """The balancers are reloaded for it, which closes idle connections; clients have closed theirs before."""
-    strict = [load("--websockets", "2", balancer=balancer) for balancer in ("lb1", "lb2")]
+    users = [strict(notes, *USERS, balancer=balancer) for balancer in BALANCERS]
     done = notes.play("site.yml", *WITH_APP3)
-    reports = [one.end() for one in strict]
+    reports = [one.end() for one in users]
     assert done.status == 0, done.output
     assert "app3: started 1.0.0-" in done.output
     for report in reports:
-        assert report["first_failures"] == []
-        assert (report["failed"], report["websockets"]["failed"]) == (0, 0)
+        nobody_noticed(report)
         assert report["by_instance"]["app3"] > 0
 
 
@@ -57,8 +74,10 @@ def test_too_few_hosts_are_never_left(notes: Service) -> None:
     assert all(" yes " in line for line in status_of(notes).values())
 
 
-def test_a_host_is_retired_and_comes_back(notes: Service, load: Callable[..., Load]) -> None:
-    strict = load("--websockets", "3")
+def test_a_host_is_retired_and_removed_and_comes_back(
+    notes: Service, strict: Callable[..., Load], nobody_noticed: Callable[..., None]
+) -> None:
+    users = [strict(notes, *USERS, balancer=balancer) for balancer in BALANCERS]
     done = notes.play("playbooks/scale_in.yml", *WITH_APP3, app_retire="app3", app_drain_timeout=6)
     assert done.status == 0, done.output
     assert "app3 serves nobody any more" in done.output
@@ -67,32 +86,40 @@ def test_a_host_is_retired_and_comes_back(notes: Service, load: Callable[..., Lo
 
     releases = on_app3(notes, "sudo ls /opt/notes/releases")
     assert releases
-    done = notes.play("site.yml", "--tags", "app", *WITH_APP3, app_environment={"TRIAL": "without app3"})
+    without = {"app_environment": {"TRIAL": "without app3"}}
+    done = notes.play("site.yml", "--tags", "app", *WITH_APP3, **without)
     assert done.status == 0, done.output
     # Columns are as wide as what all hosts have in them.
     assert status_of(notes)["app3"].split() == retired["app3"].split()
     assert on_app3(notes, "sudo ls /opt/notes/releases") == releases
 
+    assert balanced(notes) == [*BALANCERS]
+    done = notes.play("site.yml", "--limit", "all", **without)
+    assert done.status == 0, done.output
+    assert balanced(notes) == []
+
     assert notes.play("playbooks/scale_in.yml", *WITH_APP3, app_unretire="app3").status == 0
-    done = notes.play("site.yml", "--tags", "app", *WITH_APP3)
+    done = notes.play("site.yml", *WITH_APP3)
     assert done.status == 0, done.output
     assert " yes " in status_of(notes)["app3"]
-    report = strict.end()
-    assert report["first_failures"] == []
-    assert (report["failed"], report["websockets"]["failed"]) == (0, 0)
+    assert balanced(notes) == [*BALANCERS]
+    for one in users:
+        nobody_noticed(one.end())
 
 
-def test_a_rollout_is_put_on_record(notes: Service, load: Callable[..., Load], tmp_path: Path) -> None:
-    strict = load("--websockets", "4")
+def test_a_rollout_is_put_on_record(
+    notes: Service, strict: Callable[..., Load], nobody_noticed: Callable[..., None], tmp_path: Path
+) -> None:
+    users = strict(notes)
     done = notes.begin(
         *("site.yml", "--tags", "app", *WITH_APP3),
         environment={"EVENKEEL_REPORT_DIR": str(tmp_path)},
         app_version="1.1.0",
         app_drain_timeout=6,
     ).end()
-    report = strict.end()
+    report = users.end()
     assert done.status == 0, done.output
-    assert (report["failed"], report["websockets"]["failed"]) == (0, 0)
+    nobody_noticed(report)
     data, junit = (path.read_text() for path in sorted(tmp_path.iterdir()))
     rollout = json.loads(data)
     service = rollout["services"]["notes"]
@@ -101,8 +128,8 @@ def test_a_rollout_is_put_on_record(notes: Service, load: Callable[..., Load], t
         *("stage", "start", "gate", "switch", "gate", "gate", "stop", "record"),
     ]
     # A websocket lasts longer than any pool of a balancer; those that were open on an old instance are counted.
-    assert service["cut_connections"] == report["websockets"]["closed_by_server"] == 4
-    assert "4 connections cut" in done.output
+    assert service["cut_connections"] == report["websockets"]["closed_by_server"] == 8
+    assert "8 connections cut" in done.output
     assert junit.count("<testcase") == 25
 
 
