@@ -105,6 +105,10 @@ BAD = {
         mend="rm /var/lib/notes/never",
     ),
     "fills the disk": Bad(r"/opt/notes/releases: \d+ MiB are free, wanted \d+ MiB", spoil=FILL_DISK, mend=FREE_DISK),
+    "finds too little memory left": Bad(
+        r"app1 has \d+ MiB of memory left, but a second instance may take \d+ MiB \(app_memory_max\)",
+        {"app_memory_max": "1024G"},
+    ),
     # The database takes 200, and a second pool for each host is more than that.
     "finds too few connections left": Bad(
         r"db1 has 1\d\d connections left, but this run may open 210 more",

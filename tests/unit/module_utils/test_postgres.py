@@ -27,14 +27,14 @@ class CanceledError(DriverError):
 
 
 @pytest.mark.parametrize(
-    ("raised", "wanted", "said"),
+    ("raised", "late", "said"),
     [
-        (CanceledError("canceling statement due to statement timeout"), TimeoutError, "gave no answer within 5 s"),
-        (DriverError("no\n  such host"), OSError, "no such host"),
+        (CanceledError("canceling statement due to statement timeout"), True, "gave no answer within 5 s"),
+        (DriverError("no\n  such host"), False, "no such host"),
     ],
 )
 def test_an_answer_too_late_is_none_whoever_gives_up_first(
-    monkeypatch: pytest.MonkeyPatch, raised: DriverError, wanted: type[OSError], said: str
+    monkeypatch: pytest.MonkeyPatch, raised: DriverError, late: bool, said: str
 ) -> None:
     def connect(**_arguments: t.Any) -> None:
         raise raised
@@ -44,4 +44,4 @@ def test_an_answer_too_late_is_none_whoever_gives_up_first(
     monkeypatch.setitem(sys.modules, "psycopg2", driver)
     with pytest.raises(OSError, match=said) as found:
         first_row({}, "SELECT pg_sleep(60)", 5)
-    assert type(found.value) is wanted
+    assert isinstance(found.value, TimeoutError) is late
