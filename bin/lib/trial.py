@@ -76,6 +76,11 @@ print(json.dumps({{
 T = TypeVar("T")
 
 
+def never_ready_on(host: str) -> dict[str, str]:
+    """An environment in which the service never becomes ready on one host."""
+    return {"FAULT": f"{{{{ 'never_ready' if inventory_hostname == '{host}' else 'none' }}}}"}
+
+
 def on_each(hosts: Iterable[str], look: Callable[[str], T]) -> dict[str, T]:
     """What is seen on each host, all of them at once."""
     with ThreadPoolExecutor() as looks:

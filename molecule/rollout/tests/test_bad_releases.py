@@ -13,7 +13,7 @@ from typing import Any
 import artifacts
 import pytest
 from load import Load
-from trial import Service, on_each
+from trial import Service, never_ready_on, on_each
 
 # Of the faults that show after some seconds, those are found that show within the gate's.
 PATIENT = {"app_gate_min_healthy": 10, "app_gate_timeout": 15}
@@ -130,10 +130,6 @@ BAD = {
 def served_users(service: Service, since: float) -> dict[str, list[str]]:
     """The slots of each host whose instances have answered users since then."""
     return on_each(service.addresses, lambda host: service.on(host, SERVED.format(since=since)).split())
-
-
-def never_ready_on(host: str) -> dict[str, str]:
-    return {"FAULT": f"{{{{ 'never_ready' if inventory_hostname == '{host}' else 'none' }}}}"}
 
 
 @pytest.fixture(autouse=True)

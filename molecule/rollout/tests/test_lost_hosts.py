@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import fleet
 import pytest
 from load import Load
-from trial import TASK_BY_TASK, Service
+from trial import TASK_BY_TASK, Service, never_ready_on
 
 HOUR = 3600
 FIRST = "app1"
@@ -121,8 +121,7 @@ def test_a_lease_from_an_hour_ago_is_over(notes: Service) -> None:
 def test_a_clock_that_is_set_ahead_during_a_rollout_changes_nothing_about_it(notes: Service) -> None:
     """Its own lease has run out before it is over. As nobody else took it, it goes on, and back where it must."""
     before = {host: notes.summary(host) for host in notes.addresses}
-    bad = {"FAULT": "{{ 'never_ready' if inventory_hostname == 'app3' else 'none' }}"}
-    settings = {"app_version": "1.1.0", "app_batches": [1], "app_environment": bad}
+    settings = {"app_version": "1.1.0", "app_batches": [1], "app_environment": never_ready_on("app3")}
     play = notes.begin("site.yml", "--tags", "app", environment=TASK_BY_TASK, **settings)
     for _batch in range(2):
         play.wait_for_output("shift | Start the release")
