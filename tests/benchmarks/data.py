@@ -55,7 +55,7 @@ def fill(megabytes: int) -> None:
 def configure() -> None:
     """The program as the role installed it, with a place of its own, and neither encryption nor a second copy."""
     settings = json.loads(on_host("cat /etc/evenkeel-backup.json"))
-    settings |= {"databases": [DATABASE], "schedules": {"backup": "@yearly"}, "recheck": 0}
+    settings |= {"databases": [DATABASE], "schedules": {"backup": "@daily"}, "recheck": 0}
     settings |= {"directory": f"{PLACE}/backups", "work": f"{PLACE}/work", "metrics": f"{PLACE}/metrics"}
     on_host(f"install -d -m 0711 {PLACE}; umask 077; cat > {SETTINGS} <<'END'\n{json.dumps(settings)}\nEND")
     on_host(f"install -d -o postgres -m 0700 {PLACE}-bare")

@@ -166,10 +166,11 @@ def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path,
     needed = of.bytes + sets.size_restored(of.facts, of.bytes)
     if room < needed:
         raise SpaceError(f"{settings.work} has {max(room, 0)} bytes free beyond the reserve; a restore needs {needed}")
+    take = shutil.copyfile if sets.is_written_to(name) else repository.lend
     for one in of.artifacts:
         clear = place / one.name
         if isinstance(source, Backup) and (source.path / one.name).exists():
-            shutil.copyfile(source.path / one.name, clear)
+            take(source.path / one.name, clear)
         else:
             fetch(settings, name, source, one, clear, identity)
         if not repository.holds(clear, one.clear):
@@ -181,7 +182,7 @@ def fetch(settings: Settings, name: str, source: Backup | Manifest, one: Artifac
     stored, expected = one.stored()
     path = clear.with_name(stored)
     if isinstance(source, Backup):
-        shutil.copyfile(source.path / stored, path)
+        repository.lend(source.path / stored, path)
     else:
         with path.open("wb") as file:
             Remote(settings).fetch(name, f"{source.id}/{stored}", file)

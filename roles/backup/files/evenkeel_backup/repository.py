@@ -7,8 +7,10 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import shutil
 import time
 import typing as t
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
@@ -42,23 +44,33 @@ def sync_directory(path: Path) -> None:
 
 
 def sum_of(path: Path) -> Sum:
-    """Read the whole file, and have it on the disk before."""
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    """Have the file on the disk, and read the whole of it: neither waits for the other."""
+    with path.open("rb") as file, ThreadPoolExecutor() as at_once:
+        size = path.stat().st_size
+        on_disk = at_once.submit(os.fsync, file.fileno())
+        sha256, md5 = at_once.submit(digest, path, "sha256"), at_once.submit(digest, path, "md5")
+        on_disk.result()
+        return Sum(size, sha256.result(), md5.result())
+
+
+def digest(path: Path, algorithm: str) -> str:
     with path.open("rb") as file:
-        os.fsync(file.fileno())
-        while chunk := file.read(CHUNK):
-            sha256.update(chunk)
-            md5.update(chunk)
-            size += len(chunk)
-    return Sum(size, sha256.hexdigest(), md5.hexdigest())
+        return hashlib.file_digest(file, lambda: hashlib.new(algorithm, usedforsecurity=False)).hexdigest()
 
 
 def holds(path: Path, wanted: Sum) -> bool:
     """Read the file, if it is as long as it should be at all. One strong sum tells; the other is for remote stores."""
     if path.stat().st_size != wanted.bytes:
         return False
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() == wanted.sha256
+    return digest(path, "sha256") == wanted.sha256
+
+
+def lend(stored: Path, to: Path) -> None:
+    """Give a file to who only reads it: by a second name, or as a copy on a file system where there can be none."""
+    try:
+        to.hardlink_to(stored)
+    except OSError:
+        shutil.copyfile(stored, to)
 
 
 def free_bytes(path: Path) -> int:

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import typing as t
 from pathlib import Path
@@ -76,11 +75,19 @@ def prove_database(database: str, staged: Path, facts: dict[str, t.Any], place: 
         server.ask(postgres.properties(server, staged, database))
 
 
+def is_written_to(name: str) -> bool:
+    """Whether a restore changes what was staged for it. If not, it may be the very file that the backup holds."""
+    return kind(name)[0] == "redis"
+
+
 def own_by(of: str, path: Path) -> None:
-    """Let the user who restores read what was staged for it."""
-    user = {"database": postgres.USER, "redis": redis.USER}.get(of)
-    if user:
-        shutil.chown(path, user, user)
+    """Let the user who restores read what was staged, and let only Redis' write there."""
+    if of == "database":
+        shutil.chown(path, postgres.USER, postgres.USER)
         for inner in path.iterdir():
-            shutil.chown(inner, user, user)
-    os.chmod(path, 0o700)
+            shutil.chown(inner, group=postgres.USER)
+            inner.chmod(0o640)
+    elif of == "redis":
+        for owned in (path, *path.iterdir()):
+            shutil.chown(owned, redis.USER, redis.USER)
+    path.chmod(0o700)

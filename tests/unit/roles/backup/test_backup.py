@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import errno
+import hashlib
 import http.server
 import os
 import threading
@@ -25,6 +27,7 @@ from evenkeel_backup import (
     repository,
     restore,
     restore_report,
+    sets,
     settings,
 )
 
@@ -62,6 +65,44 @@ def hourly(here: settings.Settings, monkeypatch: pytest.MonkeyPatch) -> list[str
 
 def ids(here: settings.Settings) -> list[str]:
     return [found.id for found in repository.backups(here.directory, SET)]
+
+
+def test_what_is_only_read_is_lent_not_copied(
+    here: settings.Settings, taken: repository.Backup, tmp_path: Path
+) -> None:
+    (place := tmp_path / "staged").mkdir()
+    backup.stage(here, SET, taken, place, "")
+    [staged] = place.iterdir()
+    assert staged.samefile(taken.path / staged.name)
+    commands.remove(place)
+    assert taken.damage(thorough=True) == ""
+
+
+def test_where_files_have_one_name_only_what_is_read_is_copied(
+    here: settings.Settings, taken: repository.Backup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_self: Path, _to: Path) -> t.NoReturn:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (place := tmp_path / "staged").mkdir()
+    backup.stage(here, SET, taken, place, "")
+    [staged] = place.iterdir()
+    assert staged.read_bytes() == (taken.path / staged.name).read_bytes()
+    assert not staged.samefile(taken.path / staged.name)
+
+
+@pytest.mark.parametrize(("name", "written"), [("redis", True), ("database/notes", False), (SET, False)])
+def test_only_redis_writes_into_what_is_staged_for_it(name: str, written: bool) -> None:
+    assert sets.is_written_to(name) is written
+
+
+def test_a_sum_is_of_the_whole_file(tmp_path: Path) -> None:
+    (path := tmp_path / "file").write_bytes(b"evenkeel" * 500_000)
+    found = repository.sum_of(path)
+    assert found.bytes == 4_000_000
+    assert found.sha256 == hashlib.sha256(b"evenkeel" * 500_000).hexdigest()
+    assert found.md5 == hashlib.md5(b"evenkeel" * 500_000).hexdigest()
 
 
 def test_a_backup_is_good_and_says_what_it_holds(here: settings.Settings, taken: repository.Backup) -> None:
