@@ -32,6 +32,15 @@ SEED = 20
 TEXTS = hostile.texts(300, SEED)
 PORT = 18080
 WORDS = "/root/batch/words.py"
+FIRED = "/run/fuzz-cron"
+# Of cron's fields each, what is due about every other time.
+OFTEN = (
+    ["*", "*/2", "1-59/2", "0-29", "30-59", "0-19,40-59", "*/7,3-50/3"],
+    ["*", "*/2", "1-23/2", "0-11", "12-23", "3,5-20"],
+    ["*", "*/2", "1-15", "16-31", "2-31/3", "*/3,1-20/2"],
+    ["*", "*/2", "1-6", "jul-dec", "JAN,Mar,5,7,nov", "3-12/4"],
+    ["*", "*/2", "mon-fri", "sat,sun", "0-3", "4-7", "7", "*/3"],
+)
 
 
 def accepted(name: str, texts: Iterable[str]) -> list[str]:
@@ -97,6 +106,7 @@ def logrotate() -> tuple[str, Any]:
 
 
 def cron() -> tuple[str, Any]:
+    """Times that are hardly ever due, and such of which one in a dozen is at any minute."""
     draw = random.Random(SEED)
 
     def field() -> str:
@@ -104,9 +114,17 @@ def cron() -> tuple[str, Any]:
             draw.choices([*"0123456789", "*", "/", ",", "-", "jan", "SUN", "*/5", "1-5"], k=draw.randint(1, 3))
         )
 
-    candidates = (" ".join(field() for _field in range(5)) for _number in range(100_000))
-    times = accepted("cron_schedule", [*TEXTS, "@daily", "0 2 * * mon-fri", "59 23 31 12 7", *candidates])[:1000]
-    return "".join(f"{time} true\n" for time in times), len(times)
+    rare = (" ".join(field() for _field in range(5)) for _number in range(100_000))
+    often = (" ".join(map(draw.choice, OFTEN)) for _number in range(500))
+    times = [*accepted("cron_schedule", often), *accepted("cron_schedule", [*TEXTS, "@daily", *rare])[:1000]]
+    lines = [f"{time} : > {FIRED}/{number}" for number, time in enumerate(times)]
+    return "\n".join([*lines, f"* * * * * : > {FIRED}/all"]) + "\n", times
+
+
+def schedule() -> tuple[str, Any]:
+    """How the backups read such times."""
+    program = Path(__file__).resolve().parents[3] / "roles/backup/files/evenkeel_backup"
+    return (program / "schedule.py").read_text(encoding="utf-8"), None
 
 
 def postgres() -> tuple[str, Any]:
@@ -209,6 +227,7 @@ def main() -> None:
         "fuzz-words.service": command(),
         "logrotate": logrotate(),
         "cron": cron(),
+        "schedule.py": schedule(),
         "postgres.conf": postgres(),
         "pg_hba.conf": hba(),
         "sql": sql(),

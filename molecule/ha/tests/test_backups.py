@@ -22,6 +22,20 @@ LISTENS = "ss --no-header --listening --tcp sport = :5000"
 SERVE = "systemd-run -qu store rclone --config= serve webdav /srv/store --addr :5000"
 STORE = f"mkdir -p /srv/store; systemctl -q is-active store || {SERVE}"
 
+DROP_IN = "/run/systemd/system/redis-server.service.d"
+# A server that comes back so late that the Sentinels, of which one is asked, have chosen another primary.
+AWAY = f"""
+mkdir -p {DROP_IN}
+cat > /run/until_replaced <<'END'
+#!/bin/sh
+while REDISCLI_AUTH=sentinels-password redis-cli -h {{other}} -p 26379 SENTINEL get-master-addr-by-name notes |
+    grep -qx {{address}}; do sleep 0.2; done
+END
+chmod +x /run/until_replaced
+printf '[Service]\nExecStartPre=+/run/until_replaced\n' > {DROP_IN}/late.conf
+systemctl daemon-reload
+"""
+
 
 def backups(hosts: Hosts) -> dict[str, set[str]]:
     """The good ones that lie on each host."""
@@ -117,6 +131,17 @@ def test_redis_is_restored_where_it_leads_and_the_others_follow(hosts: Hosts) ->
             assert on_redis.leader(hosts, copies) == leads, said
     finally:
         patience(hosts, 20)
+    # Here they do take over: it starts only when the others have another primary.
+    hosts.run(leads, "sh", "-c", AWAY.format(address=hosts.addresses[leads], other=hosts.addresses[copies]))
+    try:
+        patience(hosts, 1)
+        said = program(leads, "restore", "redis", "--confirm", "own/redis")
+        assert "Restore on the primary" in said, said
+    finally:
+        patience(hosts, 20)
+        hosts.run(leads, "sh", "-c", f"rm -r {DROP_IN}; systemctl daemon-reload")
+    eventually(lambda: on_redis.whole(hosts), within=240)
+    everywhere("live")
     program(leads, "discard", "redis", "--confirm", "own/redis")
     for host in (leads, copies):
         hosts.run(host, "rm", "-r", "/run/own", "/run/own.json")

@@ -52,6 +52,14 @@ def role() -> str:
     return said[0] if said else ""
 
 
+def followers() -> int:
+    """How many servers copy the host's; none if it does not answer."""
+    words, environment = login()
+    said = commands.run([*words, "INFO", "replication"], environment=environment, accept=(0, 1))
+    found = re.search(r"^connected_slaves:(\d+)", said, re.MULTILINE)
+    return int(found[1]) if found else 0
+
+
 def dump(made: Path, most_bytes: int) -> dict[str, t.Any]:
     words, environment = login()
     taken = time.time()

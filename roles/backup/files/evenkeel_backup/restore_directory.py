@@ -16,6 +16,8 @@ from evenkeel_backup.restore_report import Restore, Undone
 from evenkeel_backup.runs import WARNING
 from evenkeel_backup.settings import Files, Settings
 
+SECONDS_TO_FOLLOW = 60
+
 
 def declared(settings: Settings, name: str) -> list[Path]:
     of, what = sets.kind(name)
@@ -52,6 +54,7 @@ def set_aside(restore: Restore) -> None:
 def check_redis(restore: Restore) -> None:
     exchange.refuse_mounts(targets(restore))
     refuse_copy(redis.role())
+    restore.followers = redis.followers()
 
 
 def refuse_copy(role: str) -> None:
@@ -100,14 +103,26 @@ def switch_redis(restore: Restore) -> None:
 
 
 def probe_redis(restore: Restore) -> None:
-    """It answers, and is still a primary: its peers may have chosen another one while it was away."""
+    """It answers, and is still the primary: its peers may have chosen another one while it was away."""
     deadline = time.monotonic() + redis.SECONDS_TO_LOAD
-    while (role := redis.role()) not in ("master", "slave"):
+    while redis.role() not in ("master", "slave"):
         if time.monotonic() > deadline:
             exchange.go_back("redis", redis.DATA, restore.stamp, redis.UNIT)
             raise BackupError("Redis did not come back with the restored keys, so it has the old ones again")
         time.sleep(0.1)
-    refuse_copy(role)
+    await_followers(restore)
+    refuse_copy(redis.role())
+
+
+def await_followers(restore: Restore) -> None:
+    """It takes itself for the primary until it is told otherwise; but who copies it again has chosen no other one."""
+    deadline = time.monotonic() + SECONDS_TO_FOLLOW
+    while redis.role() == "master" and (back := redis.followers()) < restore.followers:
+        if time.monotonic() > deadline:
+            missing = f"only {back} of {restore.followers} replicas copy the restored Redis again"
+            restore.say(WARNING, f"{restore.name}: after {SECONDS_TO_FOLLOW} s {missing}; look at the others")
+            return
+        time.sleep(0.1)
 
 
 # ---- files

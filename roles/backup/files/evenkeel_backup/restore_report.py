@@ -52,6 +52,7 @@ class Restore:
     say: Say
     safety_copy: bool
     report: Report
+    followers: int = 0  # servers that copied the live one when the restore began
 
     @property
     def of(self) -> Manifest:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import time
 import typing as t
@@ -200,6 +201,43 @@ def test_a_redis_that_does_not_start_gets_back_what_it_had(cache: Restore, monke
     assert (redis.DATA / "dump.rdb").read_text() == "live"
     with pytest.raises(outcome.BackupError, match="nothing stands aside"):
         restore.undo(cache.settings, "redis", quiet)
+
+
+class Answers:
+    """As good as redis-cli: the role and the followers, one pair for each look at the role."""
+
+    def __init__(self, *said: tuple[str, int]) -> None:
+        self.said = iter(said)
+        self.now = ("", 0)
+
+    def __call__(self, words: list[str], **_how: object) -> str:
+        if words[-1] == "ROLE":
+            self.now = next(self.said, self.now)
+            return self.now[0]
+        return f"role:{self.now[0]}\r\nconnected_slaves:{self.now[1]}\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "refused", "warned"),
+    [
+        ([("", 0), ("master", 0), ("master", 1), ("master", 2)], False, False),
+        ([("master", 0), ("master", 1), ("slave", 0)], True, False),
+        ([("master", 1)], False, True),
+    ],
+    ids=["followed-again", "another-was-chosen", "one-follower-lost"],
+)
+def test_a_restored_redis_is_live_once_it_is_followed_again(
+    cache: Restore, monkeypatch: pytest.MonkeyPatch, said: list[tuple[str, int]], refused: bool, warned: bool
+) -> None:
+    told: list[str] = []
+    cache.say = lambda _priority, message: told.append(message)
+    cache.followers = 2
+    monkeypatch.setattr(redis, "login", lambda: (["redis-cli"], {}))
+    monkeypatch.setattr(commands, "run", Answers(*said))
+    monkeypatch.setattr(restore_directory, "SECONDS_TO_FOLLOW", 1 if warned else 60)
+    with pytest.raises(outcome.BackupError, match="Restore on the primary") if refused else contextlib.nullcontext():
+        restore_directory.probe_redis(cache)
+    assert [("only 1 of 2 replicas" in message) for message in told] == [True] * warned
 
 
 @pytest.mark.parametrize(
