@@ -9,6 +9,7 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import fleet
 import pytest
@@ -164,24 +165,26 @@ def test_units_are_confined(unit: str, notes: Service) -> None:
     assert float(said) <= 2
 
 
-def test_rotations_of_a_file_lose_no_line(notes: Service) -> None:
+@pytest.mark.parametrize("host", HOSTS)
+def test_rotations_of_a_file_lose_no_line(host: str, notes: Service) -> None:
     mark, log = "lines", "/var/log/notes/lines.log"
-    on(notes, RECEIVER, f"rm -f {log}* && touch {log} && chown notes: {log}")
+    folder = Path(log).parent
+    on(notes, host, f"mkdir -p {folder} && rm -f {log}* && touch {log} && chown --reference {folder} {log}")
     rotate = "logrotate --force /etc/logrotate.d/evenkeel"
     # The role signals units of the service; this one is called like an instance of it.
     unit = "notes@lines"
-    begin(notes, RECEIVER, unit, WRITE_FILE.format(path=log, lines=LINES, mark=mark))
+    begin(notes, host, unit, WRITE_FILE.format(path=log, lines=LINES, mark=mark))
     for number in range(1, ROTATIONS + 1):
         share = LINES * number // (ROTATIONS + 2)
-        wait_for(f"{share} lines", lambda share=share: count(notes, log) >= share)
-        on(notes, RECEIVER, rotate)
-    wait_for("all lines", lambda: is_over(notes, RECEIVER, unit))
-    assert count(notes, log) == LINES
-    assert int(on(notes, RECEIVER, f"ls {log}* | wc -l")) == ROTATIONS + 1
+        wait_for(f"{share} lines", lambda share=share: count(notes, host, log) >= share)
+        on(notes, host, rotate)
+    wait_for("all lines", lambda: is_over(notes, host, unit))
+    assert count(notes, host, log) == LINES
+    assert int(on(notes, host, f"ls {log}* | wc -l")) == ROTATIONS + 1
 
 
-def count(notes: Service, log: str) -> int:
-    return int(on(notes, RECEIVER, f"zcat -f {log}* | wc -l"))
+def count(notes: Service, host: str, log: str) -> int:
+    return int(on(notes, host, f"zcat -f {log}* | wc -l"))
 
 
 def test_rotations_of_nginx_lose_no_request(notes: Service, load: Callable[..., Load]) -> None:
