@@ -35,6 +35,12 @@ def certificate_of(text: str) -> Certificate:
     return Certificate(frozenset(map(_plain, names)), issuer[1].strip(), int(expires.timestamp()))
 
 
+def directory_of(renewal: str) -> str:
+    """From which ACME directory certbot had a certificate, as its file about the renewal says; empty if it does not."""
+    server = re.search(r"^server = (\S+)$", renewal, re.MULTILINE)
+    return server[1] if server else ""
+
+
 def certified_names(server_names: t.Iterable[str]) -> frozenset[str]:
     """The names that a certificate for these server names holds; nginx's C(_), which is no name, becomes localhost."""
     return frozenset("localhost" if name == "_" else _plain(name) for name in server_names)

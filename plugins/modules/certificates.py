@@ -53,6 +53,12 @@ options:
       - They must belong together, be for all host names of the site, and not have expired.
     type: dict
     default: {}
+  acme_directory:
+    description:
+      - For sites with O(sites[].tls=acme), URL of the directory of the issuer that signs.
+      - A site whose certificate certbot had from another directory waits for this one. Empty, and any will do.
+    type: str
+    default: ""
   group:
     description: Group that may read the files.
     type: str
@@ -93,6 +99,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._certificates impor
     bundle,
     certified_names,
     covers,
+    directory_of,
     fault,
 )
 
@@ -109,10 +116,14 @@ SPEC: dict[str, t.Any] = {
         },
     },
     "files": {"type": "dict", "default": {}, "no_log": True},
+    "acme_directory": {"type": "str", "default": ""},
     "group": {"type": "str", "default": "www-data"},
 }
 
 Site = t.Mapping[str, t.Any]
+
+# Where certbot keeps, by the name of a site, how its certificate is renewed.
+RENEWALS = "/etc/letsencrypt/renewal"
 
 
 class Authority:
@@ -168,6 +179,7 @@ class Keeper:
 
     def __init__(self, params: t.Mapping[str, t.Any], check: bool) -> None:
         self.path, self.group, self.files = params["path"], params["group"], params["files"]
+        self.acme_directory = params["acme_directory"]
         self.check, self.now = check, time.time()
         self.authority = Authority(f"{self.path}/ca")
         self.before: dict[str, str] = {}
@@ -199,10 +211,15 @@ class Keeper:
         why = fault(seen, certified_names(site["server_names"]), self.now)
         ours = seen is not None and seen.issuer == self.authority.name
         if site["tls"] == "acme":
-            if seen is None or ours or why == OTHER_NAMES or seen.expires < self.now:
+            if seen is None or ours or why == OTHER_NAMES or seen.expires < self.now or self.from_another(site):
                 self.waiting.append(site["name"])
             return (lambda: self.authority.sign(site)) if seen is None else None
         return (lambda: self.authority.sign(site)) if why or not ours else None
+
+    def from_another(self, site: Site) -> bool:
+        """Whether the issuer is another now, perhaps the real one after one for trials."""
+        had = directory_of(_files.read_text(f"{RENEWALS}/{site['name']}.conf") or "")
+        return bool(self.acme_directory and had and had != self.acme_directory)
 
     def remove_others(self, names: t.Collection[str]) -> None:
         for file in sorted(os.listdir(self.path) if os.path.isdir(self.path) else []):

@@ -84,6 +84,22 @@ def test_a_site_that_waits_for_an_issuer_is_served_meanwhile(run: t.Any, tmp_pat
     assert (tmp_path / "tls/notes.pem").read_text() == pem
 
 
+def test_a_certificate_by_another_issuer_waits_for_the_one_that_is_wanted(
+    run: t.Any, tmp_path: Path, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certificates, "RENEWALS", str(tmp_path))
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls/notes.pem").write_text(pem := bundle(pair["certificate"], pair["key"], "notes"))
+    wanted = arguments(tmp_path, "acme") | {"acme_directory": "https://issuer.test/directory"}
+    # Nothing is known of where it comes from.
+    assert run(certificates, **wanted)["waiting"] == []
+    for server, waiting in (("https://trials.test/directory", ["notes"]), ("https://issuer.test/directory", [])):
+        (tmp_path / "notes.conf").write_text(f"[renewalparams]\naccount = 1\nserver = {server}\nkey_type = ecdsa\n")
+        seen = run(certificates, **wanted)
+        assert (seen["changed"], seen["waiting"]) == (False, waiting)
+    assert (tmp_path / "tls/notes.pem").read_text() == pem
+
+
 def test_a_given_certificate(run: t.Any, tmp_path: Path, pair: dict[str, str]) -> None:
     wanted = arguments(tmp_path, "files", **pair)
     first, second = run(certificates, **wanted), run(certificates, **wanted)
