@@ -31,8 +31,7 @@ cat > /run/until_replaced <<'END'
 while REDISCLI_AUTH=sentinels-password redis-cli -h {{other}} -p 26379 SENTINEL get-master-addr-by-name notes |
     grep -qx {{address}}; do sleep 0.2; done
 END
-chmod +x /run/until_replaced
-printf '[Service]\nExecStartPre=+/run/until_replaced\n' > {DROP_IN}/late.conf
+printf '[Service]\nExecStartPre=+/bin/sh /run/until_replaced\n' > {DROP_IN}/late.conf
 systemctl daemon-reload
 """
 
