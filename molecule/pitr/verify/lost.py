@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 sys.path.insert(0, "/usr/local/lib/evenkeel-backup/current")
@@ -15,8 +16,13 @@ from evenkeel_backup import pgbackrest, postgres
 REPOSITORY = Path("/var/lib/pgbackrest")
 KNOWN = Path("/var/backups/evenkeel/cluster")
 KEPT = "DROP TABLE IF EXISTS kept; CREATE TABLE kept AS SELECT '{what}' AS n;"
-# It streams to a replica at once, and reaches no archive.
+# It streams to a replica, and reaches no archive.
 LATE = "CREATE TABLE late AS SELECT generate_series(1, 1000) AS n;"
+BEHIND = """
+    SELECT slot_name FROM pg_replication_slots LEFT JOIN pg_stat_replication ON pid = active_pid
+    WHERE replay_lsn IS NULL OR replay_lsn < pg_current_wal_lsn();
+"""
+SECONDS_TO_STREAM = 60
 
 
 def run(*command: str | Path) -> int:
@@ -36,6 +42,11 @@ def main(what: str) -> None:
     server.ask(KEPT.format(what=what), "notes")
     pgbackrest.run("check")
     server.ask(LATE, "notes")
+    deadline = time.monotonic() + SECONDS_TO_STREAM
+    while behind := server.ask(BEHIND):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"not copied within {SECONDS_TO_STREAM} s by {behind}")
+        time.sleep(0.1)
     lose(declared.data)
     if what == "host":
         run("find", REPOSITORY, KNOWN, "-mindepth", "1", "-delete")
