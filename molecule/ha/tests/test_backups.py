@@ -136,6 +136,7 @@ def test_redis_is_restored_where_it_leads_and_the_others_follow(hosts: Hosts) ->
         patience(hosts, 1)
         said = program(leads, "restore", "redis", "--confirm", "own/redis")
         assert "Restore on the primary" in said, said
+        assert on_redis.leader(hosts, copies) != leads
     finally:
         patience(hosts, 20)
         hosts.run(leads, "sh", "-c", f"rm -r {DROP_IN}; systemctl daemon-reload")
