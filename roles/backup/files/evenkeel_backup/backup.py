@@ -166,11 +166,11 @@ def stage(settings: Settings, name: str, source: Backup | Manifest, place: Path,
     needed = of.bytes + sets.size_restored(of.facts, of.bytes)
     if room < needed:
         raise SpaceError(f"{settings.work} has {max(room, 0)} bytes free beyond the reserve; a restore needs {needed}")
-    take = shutil.copyfile if sets.is_written_to(name) else repository.lend
+    bring = shutil.copyfile if sets.is_written_to(name) else repository.lend
     for one in of.artifacts:
         clear = place / one.name
         if isinstance(source, Backup) and (source.path / one.name).exists():
-            take(source.path / one.name, clear)
+            bring(source.path / one.name, clear)
         else:
             fetch(settings, name, source, one, clear, identity)
         if not repository.holds(clear, one.clear):
