@@ -120,7 +120,7 @@ def cron():
     wait_for((fired / "all").exists, until=90)
     run("crontab", "-r")
     main = run("systemctl", "show", "--property=MainPID", "--value", "cron").decode().strip()
-    wait_for(lambda: subprocess.run(["pgrep", "--parent", main], stdout=subprocess.DEVNULL).returncode == 1)
+    wait_for(lambda: subprocess.run(["pgrep", "--parent", main], capture_output=True, check=False).returncode == 1)
     minute = datetime.fromtimestamp((fired / "all").stat().st_mtime).replace(second=0, microsecond=0)
     due = {time for time in WANTED["cron"] if schedule.parse(time).before(minute) == minute}
     seen = {WANTED["cron"][int(path.name)] for path in fired.iterdir() if path.name != "all"}
