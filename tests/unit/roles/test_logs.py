@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import typing as t
 
@@ -35,6 +36,16 @@ def test_whoever_is_let_in_is_called_as_in_the_certificate(role: str, peers: lis
     names = certified_names(peers)
     assert set(re.findall(r'"(.*?)"', permitted)) == names
     assert alternative_names(names) == ",".join(f"DNS:{name}" for name in sorted(names))
+
+
+def test_senders_that_no_certificate_could_name_are_found_beforehand() -> None:
+    """Whoever passes gets a certificate, and whoever does not would have got none."""
+    names = ["Log_1", "app-1.test", "2001:db8::1", "app 1", "aäpp", "app1\n", "app1,DNS:other", "app;1"]
+    refused = Role("log_receiver").evaluate("__log_receiver_unnameable", **{**FLEET, "__log_receiver_hosts": names})
+    assert refused == names[3:]
+    for name in names:
+        with pytest.raises(ValueError, match="no host name") if name in refused else contextlib.nullcontext():
+            alternative_names(certified_names([name]))
 
 
 @pytest.mark.parametrize(
