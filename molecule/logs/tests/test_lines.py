@@ -112,6 +112,7 @@ def test_an_outage_of_the_receiver_loses_nothing_and_heals_by_itself(notes: Serv
     # Killed, it has no time to write what it has acknowledged.
     on(notes, RECEIVER, "systemctl kill --signal=KILL evenkeel-log-receiver && systemctl stop evenkeel-log-receiver")
     # A sender that is killed meanwhile goes on with what waits on disk.
+    wait_for("lines that wait", lambda: kept(notes, "lb1", marks["lb1"]) >= 500)
     on(notes, "lb1", "systemctl kill --signal=KILL evenkeel-logs")
     time.sleep(max(0.0, began + OUTAGE_SECONDS - time.monotonic()))
     assert all(arrived(notes, host, mark) < 3000 for host, mark in marks.items())
