@@ -13,7 +13,7 @@ from pathlib import Path
 from evenkeel_backup import commands, manifest
 from evenkeel_backup.manifest import Manifest, Sum
 from evenkeel_backup.outcome import BackupError, RemoteError
-from evenkeel_backup.repository import CHUNK, Backup, sum_of
+from evenkeel_backup.repository import Backup, sum_of
 from evenkeel_backup.settings import Settings
 
 # A store that hangs ends the run rather than the night. The remote is described by the environment alone.
@@ -70,7 +70,7 @@ class Remote:
         command = ["rclone", *OPTIONS, "cat", self.where(name, *path)]
         environment = {**commands.ENVIRONMENT, **self.environment}
         with subprocess.Popen(command, stdout=subprocess.PIPE, cwd="/", env=environment) as reader:
-            while reader.stdout and (chunk := reader.stdout.read(CHUNK)):
+            while reader.stdout and (chunk := reader.stdout.read(commands.CHUNK)):
                 digest.update(chunk)
         if reader.returncode != 0:
             raise RemoteError(f"{self.where(name, *path)} cannot be read back")

@@ -20,7 +20,6 @@ from evenkeel_backup.manifest import Manifest, Marks, Sum
 from evenkeel_backup.outcome import DamagedError
 
 PART = ".part"
-CHUNK = 1 << 20
 
 
 def write(path: Path, text: str, mode: int = 0o600) -> None:
