@@ -118,7 +118,7 @@ def test_redis_is_restored_where_it_leads_and_the_others_follow(hosts: Hosts) ->
     everywhere("live")
 
     said = program(copies, "restore", "redis", "--confirm", "own/redis")
-    assert "Restore on the primary" in said, said
+    assert "Run it on the primary" in said, said
     everywhere("live")
     # Nobody is to take over meanwhile, however long the restart takes on a machine that is busy.
     patience(hosts, 300)
@@ -135,8 +135,11 @@ def test_redis_is_restored_where_it_leads_and_the_others_follow(hosts: Hosts) ->
     try:
         patience(hosts, 1)
         said = program(leads, "restore", "redis", "--confirm", "own/redis")
-        assert "Restore on the primary" in said, said
+        assert "Run it on the primary" in said, said
         assert on_redis.leader(hosts, copies) != leads
+        # From then on it copies, and nothing it does by itself would last.
+        said = program(leads, "undo", "redis", "--confirm", "own/redis")
+        assert "Run it on the primary" in said, said
     finally:
         patience(hosts, 20)
         hosts.run(leads, "sh", "-c", f"rm -r {DROP_IN}; systemctl daemon-reload")

@@ -156,7 +156,7 @@ def beside(name: str) -> t.Any:
 def undo(settings: Settings, name: str, say: Say) -> dict[str, t.Any]:
     """What was set aside last is live again; what was live stands aside."""
     began = time.monotonic()
-    undone: Undone = beside(name).undo(settings, name)
+    undone: Undone = beside(name).undo(settings, name, say)
     undone.seconds = round(time.monotonic() - began, 3)
     if not undone.aside:
         raise BackupError(f"{name}: nothing stands aside, so there is nothing to go back to")

@@ -12,6 +12,7 @@ from pathlib import Path
 from evenkeel_backup import manifest, postgres, sets, sql
 from evenkeel_backup.outcome import BackupError, DamagedError
 from evenkeel_backup.restore_report import Restore, Undone
+from evenkeel_backup.runs import Say
 from evenkeel_backup.settings import Settings
 
 SWITCHES = 3  # attempts
@@ -109,7 +110,7 @@ def standing_aside(server: postgres.Server, name: str) -> list[str]:
     return sorted(found for found in server.ask("SELECT datname FROM pg_database;") if ours.fullmatch(found))
 
 
-def undo(settings: Settings, name: str) -> Undone:
+def undo(settings: Settings, name: str, _say: Say) -> Undone:
     server = postgres.running(settings.postgres_port)
     aside = standing_aside(server, name)
     return take_back(server, name, aside[-1]) if aside else Undone(name)

@@ -13,7 +13,7 @@ from pathlib import Path
 from evenkeel_backup import commands, exchange, files, redis, sets
 from evenkeel_backup.outcome import BackupError
 from evenkeel_backup.restore_report import Restore, Undone
-from evenkeel_backup.runs import WARNING
+from evenkeel_backup.runs import WARNING, Say
 from evenkeel_backup.settings import Files, Settings
 
 SECONDS_TO_FOLLOW = 60
@@ -60,8 +60,8 @@ def check_redis(restore: Restore) -> None:
 def refuse_copy(role: str) -> None:
     if role not in ("", "master"):
         raise BackupError(
-            f"Redis answers ROLE with {role}, and only on a primary (master) a restore lasts: what copies another "
-            "server is overwritten by it. Restore on the primary, and look there whether what was restored is live"
+            f"Redis answers ROLE with {role}, and only on a primary (master) a restore or an undo lasts: what copies "
+            "another server is overwritten by it. Run it on the primary, and look there which keys are live"
         )
 
 
@@ -93,36 +93,49 @@ def save_redis(restore: Restore) -> None:
 
 
 def switch_redis(restore: Restore) -> None:
-    # Whom the server copies belongs to the host and its peers, not to the data, though it lies among it.
-    peers = redis.DATA / redis.PEERS
-    if peers.exists():
-        shutil.copyfile(peers, kept := exchange.new(redis.DATA, restore.stamp) / redis.PEERS)
-        own(kept)
+    keep_peers(exchange.new(redis.DATA, restore.stamp))
     exchange.switch_server("redis", redis.DATA, restore.stamp, redis.UNIT)
     set_aside(restore)
 
 
+def keep_peers(coming: Path) -> None:
+    """Whom the server copies belongs to the host and its peers, not to the data, though it lies among it."""
+    peers = redis.DATA / redis.PEERS
+    if peers.exists():
+        shutil.copyfile(peers, kept := coming / redis.PEERS)
+        own(kept)
+
+
 def probe_redis(restore: Restore) -> None:
-    """It answers, and is still the primary: its peers may have chosen another one while it was away."""
+    if not answers():
+        exchange.go_back("redis", redis.DATA, restore.stamp, redis.UNIT)
+        raise BackupError("Redis did not come back with the restored keys, so it has the old ones again")
+    await_followers(restore.followers, restore.say)
+
+
+def answers() -> bool:
+    """Whether it has loaded its keys, in all the time that it may take for it."""
     deadline = time.monotonic() + redis.SECONDS_TO_LOAD
     while redis.role() not in ("master", "slave"):
         if time.monotonic() > deadline:
-            exchange.go_back("redis", redis.DATA, restore.stamp, redis.UNIT)
-            raise BackupError("Redis did not come back with the restored keys, so it has the old ones again")
+            return False
         time.sleep(0.1)
-    await_followers(restore)
-    refuse_copy(redis.role())
+    return True
 
 
-def await_followers(restore: Restore) -> None:
-    """It takes itself for the primary until it is told otherwise; but who copies it again has chosen no other one."""
+def await_followers(wanted: int, say: Say) -> None:
+    """It is still the primary, for its peers may have chosen another one while it was away.
+
+    It takes itself for the primary until it is told otherwise; but who copies it again has chosen no other one.
+    """
     deadline = time.monotonic() + SECONDS_TO_FOLLOW
-    while redis.role() == "master" and (back := redis.followers()) < restore.followers:
+    while redis.role() == "master" and (back := redis.followers()) < wanted:
         if time.monotonic() > deadline:
-            missing = f"only {back} of {restore.followers} replicas copy the restored Redis again"
-            restore.say(WARNING, f"{restore.name}: after {SECONDS_TO_FOLLOW} s {missing}; look at the others")
-            return
+            missing = f"only {back} of {wanted} replicas copy Redis again"
+            say(WARNING, f"redis: after {SECONDS_TO_FOLLOW} s {missing}; look at the others")
+            break
         time.sleep(0.1)
+    refuse_copy(redis.role())
 
 
 # ---- files
@@ -161,7 +174,7 @@ def switch_files(restore: Restore) -> None:
 # ---- afterwards
 
 
-def undo(settings: Settings, name: str) -> Undone:
+def undo(settings: Settings, name: str, say: Say) -> Undone:
     paths = declared(settings, name)
     aside = exchange.beside(paths, "restore")
     if not aside:
@@ -171,10 +184,23 @@ def undo(settings: Settings, name: str) -> Undone:
     if name == "redis":
         if exchange.is_nothing(aside[-1]):
             return Undone(name)
-        exchange.apart("redis", paths, stamp, redis.UNIT)
+        undo_redis(stamp, say)
     else:
         exchange.apart("files", paths, stamp)
     return Undone(name, stands_aside(paths, stamp))
+
+
+def undo_redis(stamp: str, say: Say) -> None:
+    refuse_copy(redis.role())
+    followers = redis.followers()
+    keep_peers(exchange.aside(redis.DATA, stamp))
+    exchange.apart("redis", [redis.DATA], stamp, redis.UNIT)
+    if not answers():
+        raise BackupError(
+            f"Redis has its old keys again and does not answer; journalctl --unit={redis.UNIT} says why, "
+            "and undo once more brings back what was restored"
+        )
+    await_followers(followers, say)
 
 
 def discard(settings: Settings, name: str) -> list[str]:

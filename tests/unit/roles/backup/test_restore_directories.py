@@ -235,9 +235,48 @@ def test_a_restored_redis_is_live_once_it_is_followed_again(
     monkeypatch.setattr(redis, "login", lambda: (["redis-cli"], {}))
     monkeypatch.setattr(commands, "run", Answers(*said))
     monkeypatch.setattr(restore_directory, "SECONDS_TO_FOLLOW", 1 if warned else 60)
-    with pytest.raises(outcome.BackupError, match="Restore on the primary") if refused else contextlib.nullcontext():
+    with pytest.raises(outcome.BackupError, match="Run it on the primary") if refused else contextlib.nullcontext():
         restore_directory.probe_redis(cache)
     assert [("only 1 of 2 replicas" in message) for message in told] == [True] * warned
+
+
+def test_an_undone_redis_copies_whom_it_copies_now_and_is_live_once_it_is_followed_again(
+    cache: Restore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "apart", Server("live, saved"))
+    restore_directory.switch_redis(cache)
+    (redis.DATA / "replication.conf").write_text("replicaof no one")
+    monkeypatch.setattr(redis, "login", lambda: (["redis-cli"], {}))
+    said = Answers(("master", 1), ("", 0), ("master", 0), ("master", 1))
+    monkeypatch.setattr(commands, "run", said)
+    restore.undo(cache.settings, "redis", quiet)
+    assert list(said.said) == []
+    assert (redis.DATA / "dump.rdb").read_text() == "live"
+    assert (redis.DATA / "replication.conf").read_text() == "replicaof no one"
+
+
+@pytest.mark.parametrize("then", ["master", "slave"])
+def test_an_undo_that_would_not_last_says_so(cache: Restore, monkeypatch: pytest.MonkeyPatch, then: str) -> None:
+    """On a replica it stops before anything is touched; one that becomes a replica meanwhile says what it is now."""
+    monkeypatch.setattr(exchange, "apart", Server("live, saved"))
+    restore_directory.switch_redis(cache)
+    monkeypatch.setattr(redis, "login", lambda: (["redis-cli"], {}))
+    monkeypatch.setattr(commands, "run", Answers((then, 1), ("master", 0), ("slave", 0)))
+    with pytest.raises(outcome.BackupError, match="Run it on the primary"):
+        restore.undo(cache.settings, "redis", quiet)
+    assert (redis.DATA / "dump.rdb").read_text() == ("saved" if then == "slave" else "live")
+
+
+def test_an_undone_redis_that_does_not_answer_says_how_to_go_on(
+    cache: Restore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "apart", Server("live, saved"))
+    restore_directory.switch_redis(cache)
+    monkeypatch.setattr(redis, "login", lambda: (["redis-cli"], {}))
+    monkeypatch.setattr(commands, "run", Answers(("", 0)))
+    monkeypatch.setattr(redis, "SECONDS_TO_LOAD", 0)
+    with pytest.raises(outcome.BackupError, match="undo once more brings back what was restored"):
+        restore.undo(cache.settings, "redis", quiet)
 
 
 @pytest.mark.parametrize(
@@ -251,8 +290,8 @@ def test_only_a_primary_is_restored(
     if not refused:
         restore_directory.check_redis(cache)
         return
-    with pytest.raises(outcome.BackupError, match="Restore on the primary"):
+    with pytest.raises(outcome.BackupError, match="Run it on the primary"):
         restore_directory.check_redis(cache)
     monkeypatch.setattr(redis, "SECONDS_TO_LOAD", 0)
-    with pytest.raises(outcome.BackupError, match=r"Restore on the primary|did not come back"):
+    with pytest.raises(outcome.BackupError, match=r"Run it on the primary|did not come back"):
         restore_directory.probe_redis(cache)
