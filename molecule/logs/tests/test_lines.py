@@ -26,6 +26,9 @@ OUTAGE_SECONDS = 30
 LINES, ROTATIONS = 1_500_000, 5
 
 WRITE = "import sys\nfor n in range({lines}): print('{mark}', n)\n"
+SLOWLY = "import time\nfor n in range({lines}):\n    print('{mark}', n, flush=True)\n    time.sleep(0.01)\n"
+
+KILL_SENDER = "systemctl kill --signal=KILL evenkeel-logs"
 
 # Writes to a file, and opens it anew on SIGHUP as services do.
 WRITE_FILE = """
@@ -105,20 +108,43 @@ def test_a_burst_is_kept_and_arrives(host: str, notes: Service) -> None:
 
 def test_an_outage_of_the_receiver_loses_nothing_and_heals_by_itself(notes: Service) -> None:
     marks = {host: newest(host) for host in HOSTS}
-    script = "import time\nfor n in range(3000):\n    print('{mark}', n, flush=True)\n    time.sleep(0.01)\n"
     for host, mark in marks.items():
-        begin(notes, host, mark, script.format(mark=mark))
+        begin(notes, host, mark, SLOWLY.format(lines=3000, mark=mark))
+    for host, mark in marks.items():
+        wait_for(f"lines of {host} on their way", lambda host=host, mark=mark: arrived(notes, host, mark) > 0)
     began = time.monotonic()
     # Killed, it has no time to write what it has acknowledged.
     on(notes, RECEIVER, "systemctl kill --signal=KILL evenkeel-log-receiver && systemctl stop evenkeel-log-receiver")
-    # A sender that is killed meanwhile goes on with what waits on disk.
-    wait_for("lines that wait", lambda: kept(notes, "lb1", marks["lb1"]) >= 500)
-    on(notes, "lb1", "systemctl kill --signal=KILL evenkeel-logs")
     time.sleep(max(0.0, began + OUTAGE_SECONDS - time.monotonic()))
     assert all(arrived(notes, host, mark) < 3000 for host, mark in marks.items())
     on(notes, RECEIVER, "systemctl start evenkeel-log-receiver")
     for host, mark in marks.items():
         wait_for(f"the lines of {host}", lambda host=host, mark=mark: arrived(notes, host, mark) == 3000)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_sender_that_is_killed_while_it_sends_loses_nothing(host: str, notes: Service) -> None:
+    mark = newest(host)
+    begin(notes, host, mark, SLOWLY.format(lines=1500, mark=mark))
+    wait_for("lines on their way", lambda: arrived(notes, host, mark) > 0)
+    on(notes, host, KILL_SENDER)
+    wait_for("all lines", lambda: arrived(notes, host, mark) == 1500)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_sender_that_is_killed_while_lines_wait_loses_nothing(host: str, notes: Service) -> None:
+    on(notes, RECEIVER, "systemctl stop evenkeel-log-receiver")
+    # What it has sent and nobody acknowledged, it has in its memory alone. From then on it sends nothing.
+    noticed = f"journalctl -q --unit evenkeel-logs --since @{int(time.time())} --grep \"action 'receiver' suspended\""
+    wait_for("the sender to notice", lambda: bool(on(notes, host, f"logger are you there; {noticed}", check=False)))
+    mark = newest(host)
+    begin(notes, host, mark, SLOWLY.format(lines=1000, mark=mark))
+    wait_for("lines that wait", lambda: kept(notes, host, mark) >= 500)
+    on(notes, host, KILL_SENDER)
+    wait_for("the other lines", lambda: is_over(notes, host, mark))
+    assert arrived(notes, host, mark) == 0
+    on(notes, RECEIVER, "systemctl start evenkeel-log-receiver")
+    wait_for("all lines", lambda: arrived(notes, host, mark) == 1000)
 
 
 def test_one_request_is_found_in_the_answer_and_in_both_logs(notes: Service) -> None:
