@@ -12,10 +12,11 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._files import read_
 
 @dataclass(frozen=True)
 class Connection:
-    """Where the client is, as this host sees it, and the port of ours that it is connected to."""
+    """Where the client is, as this host sees it, and the address and port of ours that it is connected to."""
 
     client: str
     client_port: int
+    address: str
     port: int
 
 
@@ -25,7 +26,7 @@ def parse(environment: str) -> Connection | None:
         name, _equals, value = entry.partition("=")
         words = value.split()
         if name == "SSH_CONNECTION" and len(words) == 4:
-            return Connection(words[0], int(words[1]), int(words[3]))
+            return Connection(words[0], int(words[1]), words[2], int(words[3]))
     return None
 
 

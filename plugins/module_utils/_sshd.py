@@ -5,8 +5,12 @@
 from __future__ import annotations
 
 import fnmatch
+import ipaddress
 import re
 import typing as t
+
+# Of these sshd takes one value a line, and all lines.
+REPEATED = ("hostkey", "listenaddress", "port")
 
 
 def text(settings: t.Mapping[str, t.Any]) -> str:
@@ -19,7 +23,7 @@ def text(settings: t.Mapping[str, t.Any]) -> str:
         said = {True: "yes", False: "no"}[value] if isinstance(value, bool) else words
         if not re.fullmatch(r"[\x20-\x7e]+", said):
             raise ValueError(f"{name} is {value!a}; it wants one line of plain text")
-        lines.append(f"{name} {said}")
+        lines += [f"{name} {one}" for one in (said.split() if name.lower() in REPEATED else [said])]
     return "\n".join(lines) + "\n"
 
 
@@ -41,28 +45,45 @@ def parse(said: str) -> dict[str, list[str]]:
     return found
 
 
-def refusal(config: t.Mapping[str, list[str]], user: str, groups: t.Collection[str], keys: bool) -> str:
-    """Why a user with these groups could not log in any more; empty if he could.
+def deafness(config: t.Mapping[str, list[str]], address: str, port: int) -> str:
+    """Why nobody would answer any more where a client is connected; empty if somebody would."""
+    places = [place.rpartition(":") for place in config.get("listenaddress", [])]
+    every = "::" if ":" in address else "0.0.0.0"
+    if any(place.strip("[]") in (address, every) and int(number) == port for place, _colon, number in places):
+        return ""
+    return (
+        f"sshd would listen at {' and '.join(config.get('listenaddress', ['no place']))}, and this connection came in "
+        f"at {address} port {port}; have it listen at both, connect to the new place, then take the old one away"
+    )
 
-    ``keys`` says whether he has authorized keys. Where a pattern names the client too, only the user's part is looked
-    at: which client it is, sshd has taken into account already.
+
+def refusal(config: t.Mapping[str, list[str]], user: str, groups: t.Collection[str], keys: bool, client: str) -> str:
+    """Why a user with these groups could not log in any more from the client's address; empty if he could.
+
+    ``keys`` says whether he has authorized keys.
     """
 
     def words(keyword: str) -> list[str]:
         return [word for value in config.get(keyword, []) for word in value.split()]
 
     def matches(names: t.Iterable[str], keyword: str) -> bool:
-        return any(fnmatch.fnmatchcase(name, word.partition("@")[0]) for name in names for word in words(keyword))
+        if keyword.endswith("groups"):
+            return any(fnmatch.fnmatchcase(name, word) for name in names for word in words(keyword))
+        return any(
+            fnmatch.fnmatchcase(name, pattern) and (not at or is_from(client, where))
+            for name in names
+            for pattern, at, where in (word.partition("@") for word in words(keyword))
+        )
 
     def is_on(keyword: str) -> bool:
         return config.get(keyword, ["no"]) == ["yes"]
 
     for keyword, names in (("AllowUsers", [user]), ("AllowGroups", groups)):
         if words(keyword.lower()) and not matches(names, keyword.lower()):
-            return f"{keyword} is {' '.join(words(keyword.lower()))}, which {user} is not among"
+            return f"{keyword} is {' '.join(words(keyword.lower()))}, which {user} from {client} is not among"
     for keyword, names in (("DenyUsers", [user]), ("DenyGroups", groups)):
         if matches(names, keyword.lower()):
-            return f"{keyword} is {' '.join(words(keyword.lower()))}, which {user} is among"
+            return f"{keyword} is {' '.join(words(keyword.lower()))}, which {user} from {client} is among"
     if user == "root" and words("permitrootlogin") == ["no"]:
         return "PermitRootLogin is no"
     elsewhere = any(config.get(name, ["none"]) != ["none"] for name in ("authorizedkeyscommand", "trustedusercakeys"))
@@ -72,3 +93,14 @@ def refusal(config: t.Mapping[str, list[str]], user: str, groups: t.Collection[s
     if by_password and not (user == "root" and words("permitrootlogin") != ["yes"]):
         return ""
     return f"{user} has no authorized key, and passwords are not accepted"
+
+
+def is_from(client: str, pattern: str) -> bool:
+    """Whether an address is meant by what stands behind the @ of a pattern: an address, with * and ?, or a network.
+
+    Of names it is not known: sshd looks them up only where UseDNS is on, and what it will find nobody can say.
+    """
+    try:
+        return ipaddress.ip_address(client.partition("%")[0]) in ipaddress.ip_network(pattern)
+    except ValueError:
+        return fnmatch.fnmatchcase(client, pattern)

@@ -15,9 +15,9 @@ description:
     sshd reload. sshd is never restarted, and connections stay.
   - sshd itself examines the whole configuration first, as it would be with the new file. What it refuses changes
     nothing.
-  - Settings under which the user of this very connection could not log in again are refused. So is a
-    C(/etc/ssh/sshd_config) that does not include the directory, or has one of the keywords above that line, for nothing
-    would come of the file.
+  - Settings under which the user of this very connection could not log in again from where he is, or sshd would not
+    listen any more where he is connected, are refused. So is a C(/etc/ssh/sshd_config) that does not include the
+    directory, or has one of the keywords above that line, for nothing would come of the file.
   - If sshd does not reload, the file is as before.
 attributes:
   check_mode:
@@ -28,7 +28,8 @@ attributes:
     support: full
 options:
   settings:
-    description: Values by keyword of C(sshd_config). A list becomes one line. Without any, the file is removed.
+    description: Values by keyword of C(sshd_config). A list becomes one line, of C(Port),
+      C(ListenAddress) and C(HostKey) a line for each. Without any, the file is removed.
     type: dict
     required: true
 """
@@ -116,7 +117,10 @@ def examine(new: str, names: t.Iterable[str]) -> str:
         return ""
     user = pwd.getpwnam(session.user)
     groups = [grp.getgrgid(gid).gr_name for gid in os.getgrouplist(user.pw_name, user.pw_gid)]
-    why = _sshd.refusal(config, user.pw_name, groups, has_keys(config, user))
+    link = session.connection
+    why = _sshd.deafness(config, link.address, link.port) or _sshd.refusal(
+        config, user.pw_name, groups, has_keys(config, user), link.client
+    )
     if why:
         raise ValueError(f"these settings would lock you out: {why}")
     return user.pw_name

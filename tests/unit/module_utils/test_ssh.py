@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from ansible_collections.evenkeel.fleet.plugins.module_utils._ssh import Connection, Session, connection, parse, session
 
-OURS = Connection("10.0.0.7", 50000, 22)
+OURS = Connection("10.0.0.7", 50000, "10.0.0.1", 22)
 
 
 @pytest.mark.parametrize(
     ("environment", "found"),
     [
         ("A=b\0SSH_CONNECTION=10.0.0.7 50000 10.0.0.1 22\0C=d\0", OURS),
-        ("SSH_CONNECTION=fe80::1%eth0 50000 fe80::2 2222", Connection("fe80::1%eth0", 50000, 2222)),
+        ("SSH_CONNECTION=fe80::1%eth0 50000 fe80::2 2222", Connection("fe80::1%eth0", 50000, "fe80::2", 2222)),
         ("", None),
         ("SSH_CONNECTION=", None),
         ("SSH_CLIENT=10.0.0.7 50000 22", None),
