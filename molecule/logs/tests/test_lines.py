@@ -147,6 +147,27 @@ def test_a_sender_that_is_killed_while_lines_wait_loses_nothing(host: str, notes
     wait_for("all lines", lambda: arrived(notes, host, mark) == 1000)
 
 
+def test_what_is_silent_goes_in_its_time(notes: Service) -> None:
+    """Logrotate does so with what is written to; here are a host, a program and a class that are gone."""
+    old = [f"{RECEIVED}/gone/x.log", f"{RECEIVED}/lb1/gone.log-20200101.gz", "/var/log/fleet/gone/lb1/x.log"]
+    young = [f"{RECEIVED}/gone/y.log", "/var/log/fleet/audit/gone/x.log"]
+    for path in [*old, *young]:
+        age = "10 days ago" if path in young[:1] else "40 days ago"
+        on(notes, RECEIVER, f"mkdir -p {Path(path).parent} && touch -d '{age}' {path}")
+    on(notes, RECEIVER, "systemctl start systemd-tmpfiles-clean.service")
+    listed = on(notes, RECEIVER, f"ls {' '.join([*old, *young])} 2>/dev/null || true").splitlines()
+    assert sorted(listed) == sorted(young)
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_the_only_line_of_a_host_arrives_after_an_outage(host: str, notes: Service) -> None:
+    """No other line follows that would tell the sender of its broken connection."""
+    mark = newest(host)
+    on(notes, RECEIVER, "systemctl restart evenkeel-log-receiver")
+    on(notes, host, f"logger {mark} 1")
+    wait_for("the line", lambda: arrived(notes, host, mark) == 1)
+
+
 def test_one_request_is_found_in_the_answer_and_in_both_logs(notes: Service) -> None:
     wanted = f"trial-{uuid.uuid4().hex}"
     url = f"http://{fleet.addresses_of(notes.inventory)['lb1']}/version"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import typing as t
 
@@ -13,7 +14,11 @@ import read_back
 from ansible_collections.evenkeel.fleet.plugins.module_utils._certificates import alternative_names, certified_names
 from rendering import Role
 
-HOSTS = {"Log_1": {"ansible_host": "192.0.2.1"}, "app_1": {"ansible_host": "192.0.2.2"}}
+HOSTS = {
+    "Log_1": {"ansible_host": "192.0.2.1"},
+    "app_1": {"ansible_host": "192.0.2.2"},
+    "app_2": {"ansible_host": "app2.example.com"},
+}
 FLEET: dict[str, t.Any] = {
     "groups": {"all": list(HOSTS), "log_receiver": ["Log_1"], "logs": list(HOSTS)},
     "hostvars": HOSTS,
@@ -22,6 +27,9 @@ FLEET: dict[str, t.Any] = {
     # The inventory's own plugin knows no other inventory.
     "__log_receiver_hosts": list(HOSTS),
     "__log_receiver_certificates": {"expires": {"Log_1": 1}},
+    "__log_receiver_lookups": {
+        "results": [{"stdout": "192.0.2.3  STREAM app2.example.com\n192.0.2.3  DGRAM\n2001:db8::3  STREAM\n"}]
+    },
 }
 
 
@@ -36,6 +44,18 @@ def test_whoever_is_let_in_is_called_as_in_the_certificate(role: str, peers: lis
     names = certified_names(peers)
     assert set(re.findall(r'"(.*?)"', permitted)) == names
     assert alternative_names(names) == ",".join(f"DNS:{name}" for name in sorted(names))
+
+
+def test_lines_are_filed_under_the_host_from_whose_address_they_came() -> None:
+    """An address, and all that a name was found to stand for."""
+    found = re.findall(
+        r"\$fromhost-ip == (\[.*\]) then set \$\.sender = (\".*\");", tree("log_receiver")["rsyslog.conf"]
+    )
+    assert {json.loads(host): json.loads(addresses) for addresses, host in found} == {
+        "Log_1": ["192.0.2.1"],
+        "app_1": ["192.0.2.2"],
+        "app_2": ["192.0.2.3", "2001:db8::3"],
+    }
 
 
 def test_senders_that_no_certificate_could_name_are_found_beforehand() -> None:

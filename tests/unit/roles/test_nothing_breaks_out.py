@@ -209,6 +209,7 @@ WRITTEN = {
             # The inventory's own plugin knows no other inventory.
             "__log_receiver_hosts": ["lb1", "app1"],
             "__log_receiver_certificates": {"expires": {"lb1": 1}},
+            "__log_receiver_lookups": {"results": []},
         },
         lambda role, settings: {
             **from_variable("__log_receiver_tree")(role, settings),

@@ -25,6 +25,8 @@ def units() -> dict[str, dict[str, t.Any]]:
         "nginx": evaluate("nginx", "__nginx_unit"),
         "keepalived": evaluate("keepalived", "__keepalived_service", **KEEPALIVED),
         "pgbouncer": {"Service": evaluate("postgres", "__postgres_pgbouncer_service")},
+        "logs": evaluate("logs", "__logs_unit"),
+        "log_receiver": evaluate("log_receiver", "__log_receiver_unit"),
         **evaluate("exporters", "__exporters_drop_ins", **EVERYWHERE),
         **evaluate("monitoring", "__monitoring_units"),
     }
