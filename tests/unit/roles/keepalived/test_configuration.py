@@ -60,6 +60,19 @@ def test_families_are_apart(addresses: list[str], plain: list[str], excluded: li
         assert block(lines, "virtual_ipaddress_excluded") == excluded
 
 
+@pytest.mark.parametrize(
+    ("settings", "port"),
+    [
+        ({}, 8088),
+        ({"nginx_status_port": 8089}, 8089),
+        ({"nginx_status_port": 8089, "keepalived_status_port": 8090}, 8090),
+    ],
+)
+def test_nginx_is_asked_where_it_answers(settings: dict[str, int], port: int) -> None:
+    files = Role("keepalived").evaluate("__keepalived_files", **{**PAIR, "keepalived_addresses": [], **settings})
+    assert f"/dev/tcp/127.0.0.1/{port} " in files["serves"]
+
+
 def test_the_firewall_lets_balancers_hear_each_other() -> None:
     known = {**PLAY, **PAIR, "firewall_ssh_from": ["any"], "nginx_sites": []}
     with_pair = Role("firewall").evaluate("__firewall_resolved", **{**known, "group_names": ["nginx", "keepalived"]})
