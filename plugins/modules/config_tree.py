@@ -43,7 +43,9 @@ options:
     description:
       - Command that has the program take the tree, word by word; C({tree}) stands for the directory of the new tree. It
         runs after the link was moved, and only if there is something to take.
-      - If it does not exit with 0, the link goes back to the tree before.
+      - If it does not exit with 0, the link goes back to the tree that was taken last. Where none ever was, it is
+        removed, and what stood in the places of O(links) is put back. systemd reads its units again if some of those
+        are below C(/etc/systemd/system).
     type: list
     elements: str
     default: []
@@ -104,6 +106,9 @@ READABLE = 0o644
 EXECUTABLE = 0o755
 ROOT_ALONE = 0o700
 
+ASIDE = ".before-evenkeel"
+UNITS = "/etc/systemd/system/"
+
 
 def read_tree(root: str) -> dict[str, str]:
     found = {}
@@ -146,20 +151,46 @@ def stage(path: str, files: t.Mapping[str, str], validate: t.Sequence[str], mask
 def keep_links(links: t.Mapping[str, str], current: str) -> None:
     for link, inner in links.items():
         if os.path.lexists(link) and not os.path.islink(link):
-            os.rename(link, f"{link}.before-evenkeel")
+            os.rename(link, f"{link}{ASIDE}")
         _files.replace_link(link, f"{current}/{inner}")
 
 
-def put_in_force(path: str, name: str, before: str, apply: t.Sequence[str]) -> None:
-    """Have the program take the tree that C(current) leads to. Raises ValueError if it does not."""
+def put_links_back(stood: t.Mapping[str, str], unwanted: str) -> None:
+    """Have each link lead where it led; one that led below C(unwanted), or was none, makes room for what is aside."""
+    for link, target in stood.items():
+        if target and not (unwanted and target.startswith(f"{unwanted}/")):
+            _files.replace_link(link, target)
+        elif os.path.lexists(f"{link}{ASIDE}"):
+            os.replace(f"{link}{ASIDE}", link)
+        else:
+            _files.remove_link(link)
+    if any(link.startswith(UNITS) for link in stood):
+        run(["systemctl", "daemon-reload"], "")
+
+
+def put_in_force(path: str, name: str, apply: t.Sequence[str], stood: t.Mapping[str, str]) -> None:
+    """Have the program take the tree that C(current) leads to. Raises ValueError if it does not.
+
+    C(stood) has where each link led before.
+    """
+    current, before = f"{path}/current", _files.read_link(f"{path}/applied")
     refusal = run(apply, f"{path}/{name}") if apply else ""
-    if refusal:
-        if os.path.isdir(f"{path}/{before}") and before:
-            _files.replace_link(f"{path}/current", before)
-            if before != name:
-                shutil.rmtree(f"{path}/{name}")
-        raise ValueError(f"{' '.join(apply)} did not put the new files in force, the old ones are back: {refusal}")
-    _files.replace_link(f"{path}/applied", name)
+    if not refusal:
+        _files.replace_link(f"{path}/applied", name)
+        return
+    outcome = "the new files in force, the old ones are back"
+    if before == name:
+        outcome = "the files in force, which it took before and which stay"
+    elif os.path.isdir(f"{path}/{before}") and before:
+        _files.replace_link(current, before)
+    else:
+        outcome = "the new files in force; there were none before, and what stood in their places is back"
+        before = ""
+        _files.remove_link(current)
+    put_links_back(stood, unwanted="" if before else current)
+    if before != name:
+        shutil.rmtree(f"{path}/{name}")
+    raise ValueError(f"{' '.join(apply)} did not put {outcome}: {refusal}")
 
 
 def remove_others(path: str, keep: t.Collection[str]) -> None:
@@ -182,7 +213,8 @@ def main() -> None:
         before_name = _files.read_link(current)
         before = read_tree(current)
         new_tree = before_name != name or before != files
-        new_links = {link for link, inner in links.items() if _files.read_link(link) != f"{current}/{inner}"}
+        stood = {link: _files.read_link(link) for link in links}
+        new_links = {link for link, inner in links.items() if stood[link] != f"{current}/{inner}"}
         to_apply = new_tree or bool(new_links) or _files.read_link(f"{path}/applied") != name
         if not module.check_mode:
             if new_tree:
@@ -192,7 +224,7 @@ def main() -> None:
             if new_links:
                 keep_links(links, current)
             if to_apply:
-                put_in_force(path, name, before_name, module.params["apply"])
+                put_in_force(path, name, module.params["apply"], stood)
                 # The one before stays at hand.
                 remove_others(path, keep={"current", "applied", name, "" if private else before_name})
         result = {

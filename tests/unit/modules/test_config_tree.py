@@ -88,6 +88,60 @@ def test_the_first_tree_is_tried_again_until_it_is_taken(
     assert taken(tmp_path) == ["one"]
 
 
+def test_a_first_tree_that_is_not_taken_leaves_what_was_there(
+    run: t.Any, arguments: dict[str, t.Any], tmp_path: Path
+) -> None:
+    (tmp_path / "main.conf").write_text("Debian's\n")
+    (tmp_path / "linked.conf").symlink_to("elsewhere")
+    links = {**arguments["links"], f"{tmp_path}/linked.conf": "main.conf", f"{tmp_path}/new.conf": "main.conf"}
+    refused = {**with_main(arguments, "refused\n"), "links": links}
+    for _attempt in range(2):
+        said = run(config_tree, **refused)["msg"]
+        assert "there were none before, and what stood in their places is back" in said
+        assert sorted(os.listdir(tmp_path)) == ["linked.conf", "main.conf", "taken", "tree"]
+        assert (tmp_path / "main.conf").read_text() == "Debian's\n"
+        assert os.readlink(tmp_path / "linked.conf") == "elsewhere"
+        assert os.listdir(tmp_path / "tree") == []
+    assert run(config_tree, **{**arguments, "links": links})["changed"]
+    assert taken(tmp_path) == ["refused", "refused", "one"]
+
+
+def test_a_first_tree_that_was_cut_off_is_withdrawn_all_the_same(
+    run: t.Any, arguments: dict[str, t.Any], tmp_path: Path
+) -> None:
+    (tmp_path / "main.conf").write_text("Debian's\n")
+    run(config_tree, **arguments)
+    (tmp_path / "tree/applied").unlink()
+    assert "there were none before" in run(config_tree, **with_main(arguments, "refused\n"))["msg"]
+    assert (tmp_path / "main.conf").read_text() == "Debian's\n"
+    assert not os.path.lexists(tmp_path / "tree/current")
+
+
+def test_a_link_that_was_not_taken_is_withdrawn(run: t.Any, arguments: dict[str, t.Any], tmp_path: Path) -> None:
+    run(config_tree, **arguments)
+    links = {**arguments["links"], f"{tmp_path}/new.conf": "main.conf"}
+    said = run(config_tree, **{**arguments, "links": links, "apply": ["false"]})["msg"]
+    assert "did not put the files in force, which it took before and which stay" in said
+    assert not os.path.lexists(tmp_path / "new.conf")
+    assert (tmp_path / "main.conf").read_text() == "one\n"
+
+
+def test_systemd_forgets_a_unit_that_was_withdrawn(
+    run: t.Any, arguments: dict[str, t.Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = tmp_path / "units"
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/systemctl").write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/told; ls {units} >>{tmp_path}/told\n')
+    (tmp_path / "bin/systemctl").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    monkeypatch.setattr(config_tree, "UNITS", f"{units}/")
+    refused = with_main(arguments, "refused\n")
+    run(config_tree, **refused)
+    assert not (tmp_path / "told").exists()
+    run(config_tree, **{**refused, "links": {f"{units}/one.service": "main.conf"}})
+    assert (tmp_path / "told").read_text() == "daemon-reload\n"
+
+
 def test_a_run_that_was_cut_off_is_made_up_for(run: t.Any, arguments: dict[str, t.Any], tmp_path: Path) -> None:
     run(config_tree, **arguments)
     (tmp_path / "tree/applied").unlink()
