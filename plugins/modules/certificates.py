@@ -57,6 +57,7 @@ options:
     description:
       - For sites with O(sites[].tls=acme), URL of the directory of the issuer that signs.
       - A site whose certificate certbot had from another directory waits for this one. Empty, and any will do.
+      - A site whose certificate certbot does not renew waits in any case, for instance one that had a given one so far.
     type: str
     default: ""
   group:
@@ -211,15 +212,21 @@ class Keeper:
         why = fault(seen, certified_names(site["server_names"]), self.now)
         ours = seen is not None and seen.issuer == self.authority.name
         if site["tls"] == "acme":
-            if seen is None or ours or why == OTHER_NAMES or seen.expires < self.now or self.from_another(site):
+            if seen is None or ours or why == OTHER_NAMES or seen.expires < self.now or not self.renewed(site):
                 self.waiting.append(site["name"])
             return (lambda: self.authority.sign(site)) if seen is None else None
         return (lambda: self.authority.sign(site)) if why or not ours else None
 
-    def from_another(self, site: Site) -> bool:
-        """Whether the issuer is another now, perhaps the real one after one for trials."""
-        had = directory_of(_files.read_text(f"{RENEWALS}/{site['name']}.conf") or "")
-        return bool(self.acme_directory and had and had != self.acme_directory)
+    def renewed(self, site: Site) -> bool:
+        """Whether certbot has the certificate renewed by the wanted issuer.
+
+        It knows nothing of one that was bought, and perhaps has it from an issuer for trials.
+        """
+        renewal = _files.read_text(f"{RENEWALS}/{site['name']}.conf")
+        if renewal is None:
+            return False
+        had = directory_of(renewal)
+        return not (self.acme_directory and had and had != self.acme_directory)
 
     def remove_others(self, names: t.Collection[str]) -> None:
         for file in sorted(os.listdir(self.path) if os.path.isdir(self.path) else []):

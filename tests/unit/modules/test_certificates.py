@@ -17,11 +17,21 @@ from ansible_collections.evenkeel.fleet.plugins.modules import certificates
 
 GROUP = grp.getgrgid(os.getgid()).gr_name
 
+RENEWAL = "[renewalparams]\naccount = 1\nserver = {server}\nkey_type = ecdsa\n"
+
 
 @pytest.fixture(autouse=True)
 def owner(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only root may give files away."""
     monkeypatch.setattr(os, "fchown", lambda *_arguments: None)
+
+
+@pytest.fixture(autouse=True)
+def renewals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Where certbot keeps how it renews."""
+    (path := tmp_path / "renewal").mkdir()
+    monkeypatch.setattr(certificates, "RENEWALS", str(path))
+    return path
 
 
 def arguments(tmp_path: Path, source: str, *server_names: str, **files: str) -> dict[str, t.Any]:
@@ -68,7 +78,9 @@ def test_other_names_are_another_certificate_by_the_same_authority(run: t.Any, t
     assert (tmp_path / "tls/ca/ca.pem").read_text() == authority
 
 
-def test_a_site_that_waits_for_an_issuer_is_served_meanwhile(run: t.Any, tmp_path: Path, pair: dict[str, str]) -> None:
+def test_a_site_that_waits_for_an_issuer_is_served_meanwhile(
+    run: t.Any, tmp_path: Path, pair: dict[str, str], renewals: Path
+) -> None:
     wanted = arguments(tmp_path, "acme")
     first, second = run(certificates, **wanted), run(certificates, **wanted)
     assert (first["changed"], second["changed"]) == (True, False)
@@ -76,6 +88,7 @@ def test_a_site_that_waits_for_an_issuer_is_served_meanwhile(run: t.Any, tmp_pat
     # The issuer delivers.
     pem = bundle(pair["certificate"], pair["key"], "notes")
     (tmp_path / "tls/notes.pem").write_text(pem)
+    (renewals / "notes.conf").write_text(RENEWAL.format(server="https://issuer.test/directory"))
     third = run(certificates, **wanted)
     assert (third["changed"], third["waiting"]) == (False, [])
     # A new name is the issuer's business, and what there is serves on.
@@ -85,16 +98,16 @@ def test_a_site_that_waits_for_an_issuer_is_served_meanwhile(run: t.Any, tmp_pat
 
 
 def test_a_certificate_by_another_issuer_waits_for_the_one_that_is_wanted(
-    run: t.Any, tmp_path: Path, pair: dict[str, str], monkeypatch: pytest.MonkeyPatch
+    run: t.Any, tmp_path: Path, pair: dict[str, str], renewals: Path
 ) -> None:
-    monkeypatch.setattr(certificates, "RENEWALS", str(tmp_path))
     (tmp_path / "tls").mkdir()
     (tmp_path / "tls/notes.pem").write_text(pem := bundle(pair["certificate"], pair["key"], "notes"))
     wanted = arguments(tmp_path, "acme") | {"acme_directory": "https://issuer.test/directory"}
-    # Nothing is known of where it comes from.
-    assert run(certificates, **wanted)["waiting"] == []
+    # One that was bought, with the same names: nobody would renew it.
+    seen = run(certificates, **wanted)
+    assert (seen["changed"], seen["waiting"]) == (False, ["notes"])
     for server, waiting in (("https://trials.test/directory", ["notes"]), ("https://issuer.test/directory", [])):
-        (tmp_path / "notes.conf").write_text(f"[renewalparams]\naccount = 1\nserver = {server}\nkey_type = ecdsa\n")
+        (renewals / "notes.conf").write_text(RENEWAL.format(server=server))
         seen = run(certificates, **wanted)
         assert (seen["changed"], seen["waiting"]) == (False, waiting)
     assert (tmp_path / "tls/notes.pem").read_text() == pem
