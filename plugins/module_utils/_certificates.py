@@ -37,8 +37,17 @@ def certificate_of(text: str) -> Certificate:
 
 def directory_of(renewal: str) -> str:
     """From which ACME directory certbot had a certificate, as its file about the renewal says; empty if it does not."""
-    server = re.search(r"^server = (\S+)$", renewal, re.MULTILINE)
-    return server[1] if server else ""
+    return _setting(renewal, "server")
+
+
+def hook_of(renewal: str) -> str:
+    """What certbot runs when it has renewed a certificate, as its file about the renewal says; empty if nothing."""
+    return _setting(renewal, "renew_hook")
+
+
+def _setting(renewal: str, name: str) -> str:
+    found = re.search(rf"^{name} = (\S+)$", renewal, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def certified_names(server_names: t.Iterable[str]) -> frozenset[str]:

@@ -60,6 +60,12 @@ options:
       - A site whose certificate certbot does not renew waits in any case, for instance one that had a given one so far.
     type: str
     default: ""
+  acme_hook:
+    description:
+      - The deploy hook of the certificates that certbot has for O(sites[].tls=acme). By it they are told from those
+        that certbot has for others. Empty, and none is taken for theirs.
+    type: str
+    default: ""
   group:
     description: Group that may read the files.
     type: str
@@ -77,6 +83,11 @@ EXAMPLES = r"""
 RETURN = r"""
 waiting:
   description: Names of the sites whose certificate an issuer has to sign, because there is none that would do.
+  type: list
+  elements: str
+  returned: success
+abandoned:
+  description: Names of the certificates with the hook O(acme_hook) that certbot renews for no listed site any more.
   type: list
   elements: str
   returned: success
@@ -102,6 +113,7 @@ from ansible_collections.evenkeel.fleet.plugins.module_utils._certificates impor
     covers,
     directory_of,
     fault,
+    hook_of,
 )
 
 SPEC: dict[str, t.Any] = {
@@ -118,6 +130,7 @@ SPEC: dict[str, t.Any] = {
     },
     "files": {"type": "dict", "default": {}, "no_log": True},
     "acme_directory": {"type": "str", "default": ""},
+    "acme_hook": {"type": "str", "default": ""},
     "group": {"type": "str", "default": "www-data"},
 }
 
@@ -237,6 +250,14 @@ class Keeper:
                     os.unlink(f"{self.path}/{file}")
 
 
+def abandoned(hook: str, sites: t.Iterable[Site]) -> list[str]:
+    """Which certificates certbot renews by this hook for sites that have none from an issuer any more."""
+    kept = {f"{site['name']}.conf" for site in sites if site["tls"] == "acme"}
+    files = sorted(os.listdir(RENEWALS)) if hook and os.path.isdir(RENEWALS) else []
+    others = [file.removesuffix(".conf") for file in files if file.endswith(".conf") and file not in kept]
+    return [name for name in others if hook_of(_files.read_text(f"{RENEWALS}/{name}.conf") or "") == hook]
+
+
 def said(seen: Certificate | None) -> str:
     return f"{', '.join(sorted(seen.names))} until {date(seen)}, by {seen.issuer}" if seen else "none"
 
@@ -249,6 +270,7 @@ def keep(params: t.Mapping[str, t.Any], check: bool) -> dict[str, t.Any]:
     return {
         "changed": keeper.before != keeper.after,
         "waiting": keeper.waiting,
+        "abandoned": abandoned(params["acme_hook"], params["sites"]),
         "expires": keeper.expires,
         "diff": {"before": keeper.before, "after": keeper.after},
     }

@@ -140,3 +140,18 @@ def test_sites_that_are_gone(run: t.Any, tmp_path: Path) -> None:
     assert run(certificates, check=True, **arguments(tmp_path, "self_signed"))["changed"]
     assert run(certificates, **arguments(tmp_path, "self_signed"))["changed"]
     assert sorted(os.listdir(tmp_path / "tls")) == ["ca", "notes.pem"]
+
+
+def test_what_certbot_need_not_renew_any_more(run: t.Any, tmp_path: Path, renewals: Path) -> None:
+    hook = "/etc/nginx/evenkeel/current/renewed"
+    hooks = {"notes": hook, "gone": hook, "somebodys": "/usr/local/bin/mine", "others": None}
+    for name, own in hooks.items():
+        line = f"renew_hook = {own}\n" if own else ""
+        (renewals / f"{name}.conf").write_text(RENEWAL.format(server="https://issuer.test/directory") + line)
+    (renewals / "README").write_text("")
+    for source, abandoned in (("acme", ["gone"]), ("self_signed", ["gone", "notes"])):
+        wanted = arguments(tmp_path, source) | {"acme_hook": hook}
+        assert run(certificates, check=True, **wanted)["abandoned"] == abandoned
+        assert run(certificates, **wanted)["abandoned"] == abandoned
+    # Whose they are, nobody has said.
+    assert run(certificates, **arguments(tmp_path, "self_signed"))["abandoned"] == []
