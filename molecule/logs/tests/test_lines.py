@@ -133,9 +133,10 @@ def test_a_sender_that_is_killed_while_it_sends_loses_nothing(host: str, notes: 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_sender_that_is_killed_while_lines_wait_loses_nothing(host: str, notes: Service) -> None:
+    began = int(time.time())
     on(notes, RECEIVER, "systemctl stop evenkeel-log-receiver")
     # What it has sent and nobody acknowledged, it has in its memory alone. From then on it sends nothing.
-    noticed = f"journalctl -q --unit evenkeel-logs --since @{int(time.time())} --grep \"action 'receiver' suspended\""
+    noticed = f"journalctl -q --unit evenkeel-logs --since @{began} --grep \"action 'receiver' suspended\""
     wait_for("the sender to notice", lambda: bool(on(notes, host, f"logger are you there; {noticed}", check=False)))
     mark = newest(host)
     begin(notes, host, mark, SLOWLY.format(lines=1000, mark=mark))
