@@ -30,6 +30,15 @@ def ask(
     return answer, answer.read()
 
 
+# Of HTTP/2, as much as it takes to ask.
+HEADERS, RST_STREAM, SETTINGS, GOAWAY = 1, 3, 4, 7
+STATUS_200 = b"\x88"
+
+
+def frame(kind: int, flags: int, stream: int, content: bytes) -> bytes:
+    return len(content).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + content
+
+
 def tls(host: str, authority: str = AUTHORITY, *protocols: str) -> ssl.SSLSocket:
     context = ssl.create_default_context(cafile=authority)
     context.set_alpn_protocols(protocols or ("h2", "http/1.1"))
@@ -106,6 +115,28 @@ def test_an_unknown_host_is_dropped() -> None:
 def test_an_unknown_host_gets_no_certificate() -> None:
     with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
         tls("unknown.test")
+
+
+def test_an_unknown_host_is_dropped_that_comes_by_the_name_of_a_site() -> None:
+    connection = http.client.HTTPSConnection(ADDRESS, timeout=10)
+    connection.sock = tls("secure.test", AUTHORITY, "http/1.1")
+    connection.request("GET", "/", headers={"Host": "unknown.test"})
+    with pytest.raises(http.client.RemoteDisconnected):
+        connection.getresponse()
+
+
+@pytest.mark.parametrize(("host", "answered"), [("secure.test", True), ("unknown.test", False)])
+def test_so_it_is_with_http2(host: str, answered: bool) -> None:
+    # GET, https, / and the host, by their numbers in the static table of HPACK; then the request is complete.
+    asked = b"\x82\x87\x84\x01" + bytes([len(host)]) + host.encode()
+    with tls("secure.test", AUTHORITY, "h2") as connection, connection.makefile("rwb") as stream:
+        stream.write(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frame(SETTINGS, 0, 0, b"") + frame(HEADERS, 5, 1, asked))
+        stream.flush()
+        kind, content = SETTINGS, b""
+        while kind not in (HEADERS, RST_STREAM, GOAWAY) and (head := stream.read(9)):
+            kind, content = head[3], stream.read(int.from_bytes(head[:3]))
+    # Some versions of nginx answer 421 to what was sent to the wrong server.
+    assert (kind == HEADERS and content.startswith(STATUS_200)) == answered
 
 
 @pytest.mark.parametrize("path", ["/", "/index.html", "/somewhere"])
