@@ -14,7 +14,7 @@ description:
   - Keeps one file for each site, C(<name>.pem), with its private key and its certificates, replaced in one step.
   - Makes certificates, or takes given ones. For a site whose certificate an issuer signs it makes one that serves until
     then, and says that the site waits.
-  - Files of sites that are not listed are removed.
+  - Files of sites that are not listed are removed, at once or by a later call.
 attributes:
   check_mode:
     description: Can run in check mode and predicts which certificates would change.
@@ -70,6 +70,15 @@ options:
     description: Group that may read the files.
     type: str
     default: www-data
+  steps:
+    description:
+      - V(keep) keeps a file for each site, V(remove) removes those of sites that are not listed.
+      - A web server that reads its certificates with each handshake wants the files of its old sites for as long as its
+        old configuration is in force, so V(remove) may have to come later.
+    type: list
+    elements: str
+    choices: [keep, remove]
+    default: [keep, remove]
 """
 
 EXAMPLES = r"""
@@ -78,11 +87,20 @@ EXAMPLES = r"""
     path: /etc/nginx/tls
     sites:
       - {name: notes, server_names: [notes.test], tls: self_signed}
+
+- name: Remove what the web server reads no longer, now that it has its new configuration
+  evenkeel.fleet.certificates:
+    path: /etc/nginx/tls
+    sites:
+      - {name: notes, server_names: [notes.test], tls: self_signed}
+    steps: [remove]
 """
 
 RETURN = r"""
 waiting:
-  description: Names of the sites whose certificate an issuer has to sign, because there is none that would do.
+  description:
+    - Names of the sites whose certificate an issuer has to sign, because there is none that would do.
+    - Empty where O(steps) has only V(remove).
   type: list
   elements: str
   returned: success
@@ -132,6 +150,7 @@ SPEC: dict[str, t.Any] = {
     "acme_directory": {"type": "str", "default": ""},
     "acme_hook": {"type": "str", "default": ""},
     "group": {"type": "str", "default": "www-data"},
+    "steps": {"type": "list", "elements": "str", "choices": ["keep", "remove"], "default": ["keep", "remove"]},
 }
 
 Site = t.Mapping[str, t.Any]
@@ -264,9 +283,11 @@ def said(seen: Certificate | None) -> str:
 
 def keep(params: t.Mapping[str, t.Any], check: bool) -> dict[str, t.Any]:
     keeper = Keeper(params, check)
-    for site in params["sites"]:
-        keeper.keep(site)
-    keeper.remove_others({site["name"] for site in params["sites"]})
+    if "keep" in params["steps"]:
+        for site in params["sites"]:
+            keeper.keep(site)
+    if "remove" in params["steps"]:
+        keeper.remove_others({site["name"] for site in params["sites"]})
     return {
         "changed": keeper.before != keeper.after,
         "waiting": keeper.waiting,

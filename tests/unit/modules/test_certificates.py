@@ -155,3 +155,17 @@ def test_what_certbot_need_not_renew_any_more(run: t.Any, tmp_path: Path, renewa
         assert run(certificates, **wanted)["abandoned"] == abandoned
     # Whose they are, nobody has said.
     assert run(certificates, **arguments(tmp_path, "self_signed"))["abandoned"] == []
+
+
+def test_sites_that_are_gone_stay_until_nobody_reads_them(run: t.Any, tmp_path: Path) -> None:
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls/gone.pem").write_text("x")
+    wanted = arguments(tmp_path, "self_signed")
+    # Removing makes nothing, so a prediction of both tells of each change once.
+    for step, there, gone in (("keep", ["ca", "gone.pem", "notes.pem"], []), ("remove", ["ca", "notes.pem"], ["gone"])):
+        predicted = run(certificates, check=True, steps=[step], **wanted)
+        first, second = (run(certificates, steps=[step], **wanted) for _time in range(2))
+        assert (predicted["changed"], first["changed"], second["changed"]) == (True, True, False)
+        assert [name for name, seen in predicted["diff"]["after"].items() if seen == "gone"] == gone
+        assert sorted(os.listdir(tmp_path / "tls")) == there
+    assert (second["waiting"], second["expires"]) == ([], {})
