@@ -92,6 +92,13 @@ def test_who_asks_too_often_is_told_so_and_health_checks_never_are() -> None:
     assert {ask("limited.test", "/health")[0].status for _ask in range(20)} == {200}
 
 
+def test_who_asks_too_often_for_a_page_without_a_service_is_told_so() -> None:
+    # Some views have no file of their own, and are the page all the same.
+    statuses = [ask("files.test", "/some/view")[0].status for _ask in range(12)]
+    assert statuses[:5] == [200] * 5
+    assert 429 in statuses[5:]
+
+
 def test_too_many_at_a_time_are_told_so() -> None:
     with concurrent.futures.ThreadPoolExecutor(30) as many:
         answers = list(many.map(lambda _number: ask("crowded.test", "/sleep?ms=500"), range(30)))

@@ -25,10 +25,9 @@ SITE = {"name": "notes", "server_names": ["notes.test"], "hosts": ["app"], "port
     ],
 )
 def test_nothing_below_a_private_path_is_reached(private: list[str], closed: list[str]) -> None:
-    role = Role("nginx")
-    (site,) = role.evaluate("__nginx_sites", nginx_sites=[{**SITE, "private_paths": private}])
-    text = role.template("etc/nginx/evenkeel/locations.conf.j2", site=site)
-    assert re.findall(r"location (.*) \{\s*return 404;", text) == closed
+    text = Role("nginx").evaluate("__nginx_files", nginx_sites=[{**SITE, "private_paths": private}])["nginx.conf"]
+    site = text.partition("server_name notes.test;")[2]
+    assert re.findall(r"location (.*) \{\s*return 404;", site) == closed
 
 
 def test_what_expires_is_told_until_it_is_gone(tmp_path: Path) -> None:

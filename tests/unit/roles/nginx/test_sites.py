@@ -67,6 +67,26 @@ def test_browsers_insist_on_tls_for_as_long_as_the_site_says(settings: dict[str,
     assert found == ([header] if header else [])
 
 
+LIMITS = [["limit_req", "zone=own_requests", "burst=4", "nodelay"], ["limit_conn", "own_connections", "2"]]
+FRONT = {"static_root": "/srv/own/current", "immutable_paths": ["/assets/"]}
+
+
+@pytest.mark.parametrize(
+    ("settings", "limited"),
+    [
+        ({}, ["/"]),
+        ({"hosts": []} | FRONT, ["^~ /assets/", "/"]),
+        ({"proxy_paths": ["/api/"]} | FRONT, ["/api/", "^~ /assets/", "/"]),
+    ],
+)
+def test_limits_hold_for_whatever_the_site_serves(settings: dict[str, t.Any], limited: list[str]) -> None:
+    lines = directives("own.test", request_rate=1, request_burst=4, connections=2, **settings)
+    ats = [at for at, line in enumerate(lines) if line[0] == "location"]
+    parts = {" ".join(lines[at][1:]): lines[at:end] for at, end in zip(ats, [*ats[1:], None], strict=True)}
+    assert [path for path, part in parts.items() if all(limit in part for limit in LIMITS)] == limited
+    assert sum(line in LIMITS for line in lines) == len(LIMITS) * len(limited)
+
+
 def test_the_health_of_the_service_is_asked_for_without_a_word_in_the_log() -> None:
     lines = directives("own.test", health_path="/healthz", request_rate=1, connections=1)
     at = lines.index(["location", "=", "/healthz"])
