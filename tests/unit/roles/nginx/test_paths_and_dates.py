@@ -37,12 +37,20 @@ def test_what_expires_is_told_until_it_is_gone(tmp_path: Path) -> None:
     program.write_text(text.replace("/etc/nginx/tls", str(tmp_path)))
     metrics, pem = tmp_path / "evenkeel_certificates.prom", tmp_path / "notes.pem"
 
+    def tells_of_a_change() -> bool:
+        return bool(subprocess.run(["sh", str(program)], check=True, stdout=subprocess.PIPE).stdout)
+
     pem.write_text(_openssl.make_authority("somebody")[0])
-    subprocess.run(["sh", str(program)], check=True)
+    assert tells_of_a_change()
     expires = _openssl.certificate(pem.read_text()).expires
     assert f'_timestamp_seconds{{site="notes"}} {expires}\n' in metrics.read_text()
+    assert not tells_of_a_change()
+
+    metrics.write_text("what was told before\n")
+    assert tells_of_a_change()
+    assert f'{{site="notes"}} {expires}\n' in metrics.read_text()
 
     pem.unlink()
-    subprocess.run(["sh", str(program)], check=True)
+    assert tells_of_a_change()
     assert not metrics.exists()
-    subprocess.run(["sh", str(program)], check=True)
+    assert not tells_of_a_change()
