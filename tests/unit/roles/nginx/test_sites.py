@@ -38,6 +38,7 @@ def directives(host: str, **settings: t.Any) -> list[list[str]]:
         ({"connect_timeout": "1s"}, ["proxy_connect_timeout", "1s"], ["proxy_connect_timeout", "5s"]),
         ({"send_timeout": "7s"}, ["proxy_send_timeout", "7s"], ["proxy_send_timeout", "60s"]),
         ({"read_timeout": "8s"}, ["proxy_read_timeout", "8s"], ["proxy_read_timeout", "60s"]),
+        ({"read_timeout": "8s"}, ["proxy_next_upstream_timeout", "8s"], ["proxy_next_upstream_timeout", "60s"]),
         ({"compress": True}, ["gzip", "on"], ["gzip", "off"]),
     ],
 )
