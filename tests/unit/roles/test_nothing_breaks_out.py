@@ -174,13 +174,13 @@ WRITTEN = {
             "backup_archive_remote_options": {"fixed": "a"},
         },
         lambda role, settings: {
-            "cron": role.template("etc/cron.d/evenkeel-backup.j2", **settings),
-            # Where the copies of others are tried, nothing is archived.
-            "pgbackrest": role.template(
-                "etc/pgbackrest/pgbackrest.conf.j2", **{**settings, "backup_remote_test_schedule": ""}
+            "remote cron": role.template("etc/cron.d/evenkeel-backup.j2", **settings),
+            # Where the copies of others are tried, nothing is backed up.
+            **from_templates(cron="etc/cron.d/evenkeel-backup.j2", pgbackrest="etc/pgbackrest/pgbackrest.conf.j2")(
+                role, {**settings, "backup_remote_test_schedule": ""}
             ),
         },
-        {"cron": read_back.cron, "pgbackrest": read_back.ini},
+        {"remote cron": read_back.cron, "cron": read_back.cron, "pgbackrest": read_back.ini},
     ),
     "keepalived": Written(
         {"keepalived_addresses": ["a"], "keepalived_interface": "a", "keepalived_peers": ["all"]},
@@ -300,8 +300,9 @@ WRITTEN = {
         lambda role, settings: {
             "": settings_text(role.evaluate("__postgres_settings", **settings)),
             "pgbouncer.ini": role.evaluate("__postgres_pgbouncer", **settings)["settings"],
+            "cron": role.template("etc/cron.d/evenkeel-postgres.j2", **settings),
         },
-        {"": read_back.postgres, "pgbouncer.ini": read_back.pgbouncer},
+        {"": read_back.postgres, "pgbouncer.ini": read_back.pgbouncer, "cron": read_back.cron},
     ),
     "redis": Written(
         {
@@ -401,3 +402,37 @@ def test_a_value_is_refused_by_name_or_means_itself(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_a_megabyte_is_refused(name: str) -> None:
     assert not [value for value in HUGE if FORMATS[name].accepts(value)]
+
+
+# What no file above has: modules get it, or a file in JSON or YAML that a program makes; or the site above, its own.
+ELSEWHERE = {
+    "app": {
+        *("app_artifact_sha256", "app_artifact_checksums", "app_artifact_signature", "app_artifact_minisign_key"),
+        *("app_artifact_gpg_keyring", "app_artifact_path", "app_artifact_proxy", "app_port_variable", "app_live_path"),
+        *("app_ready_path", "app_metrics_path", "app_metrics_requests", "app_metrics_status_label"),
+        *("app_metrics_latency", "app_metrics_prometheus_url"),
+    },
+    "backup": {
+        *("backup_databases[]", "backup_directory", "backup_work_directory", "backup_cluster_full_every"),
+        *("backup_timeout", "backup_rpo", "backup_rto", "backup_remote", "backup_host", "backup_metrics_directory"),
+        "backup_mail_to",
+    },
+    # Names of rules, and of services that there are none of above.
+    "logrotate": {"logrotate_logs[].name"},
+    "monitoring": {"monitoring_service_interval", "monitoring_limits.latency_for"},
+    "nginx": {
+        *("nginx_maintenance_site", "nginx_proxy_connect_timeout", "nginx_proxy_send_timeout"),
+        "nginx_proxy_read_timeout",
+    },
+    "postgres": {"postgres_promote"},
+    # There is only its hash.
+    "redis": {"redis_users[].passwords[]"},
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_each_value_stands_in_what_is_read(name: str) -> None:
+    """Of a value that is in none of the files, the test above would say nothing."""
+    text = " ".join(read(name, {}))
+    missing = {path for path, word in plain_words(name).items() if word not in text}
+    assert missing == ELSEWHERE.get(name, set())
